@@ -1,0 +1,22 @@
+"""What a CCD image is: image, mask, variance, WCS, PSF and photometric calibration, and its FITS form."""
+
+from safelight.exposure.apcorr import ApertureCorrections, CorrectionField
+from safelight.exposure.exposure import Exposure, FloatImage, MaskImage, VisitInfo
+from safelight.exposure.mask import DEFAULT_PLANES, MaskPlanes
+from safelight.exposure.photocalib import PhotoCalib
+from safelight.exposure.psf import PsfModel
+from safelight.exposure.wcs import SkyWcs
+
+__all__ = [
+    "DEFAULT_PLANES",
+    "ApertureCorrections",
+    "CorrectionField",
+    "Exposure",
+    "FloatImage",
+    "MaskImage",
+    "MaskPlanes",
+    "PhotoCalib",
+    "PsfModel",
+    "SkyWcs",
+    "VisitInfo",
+]

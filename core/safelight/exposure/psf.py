@@ -1,0 +1,47 @@
+"""The point-spread function of one CCD: a pixel image whose every pixel varies as a polynomial over the CCD."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["PsfModel"]
+
+
+@dataclass(frozen=True, slots=True)
+class PsfModel:
+    """PSF image as a polynomial of position.
+
+    The image at (x, y) is ``sum_k coefficients[k] * u**i_k * v**j_k`` with ``u = (x - x_centre) / x_scale``,
+    ``v = (y - y_centre) / y_scale`` and terms ordered as ``[(i, j) for i in range(n + 1) for j in range(n + 1 - i)]``.
+    """
+
+    coefficients: NDArray[np.float32]  # (n_terms, size, size), size odd, centred on the middle pixel
+    degree: int
+    x_centre: float
+    y_centre: float
+    x_scale: float
+    y_scale: float
+    n_stars: int = 0
+
+    @property
+    def size(self) -> int:
+        """Width and height of the PSF image in pixels (odd)."""
+        return int(self.coefficients.shape[-1])
+
+    def terms(self, x: float, y: float) -> NDArray[np.float64]:
+        """The polynomial terms at pixel position (x, y), in the order of `coefficients`."""
+        u, v = (x - self.x_centre) / self.x_scale, (y - self.y_centre) / self.y_scale
+        n = self.degree
+        return np.array([u**i * v**j for i in range(n + 1) for j in range(n + 1 - i)])
+
+    def image(self, x: float, y: float) -> NDArray[np.float64]:
+        """The PSF at pixel position (x, y), centred on the middle pixel, normalised to a sum of 1.
+
+        Returns an array of shape (size, size).
+        """
+        kernel = np.tensordot(self.terms(x, y), self.coefficients.astype(np.float64), axes=1)
+        result: NDArray[np.float64] = kernel / kernel.sum()
+        return result
