@@ -3,9 +3,11 @@
 from safelight.exposure.apcorr import ApertureCorrections, CorrectionField
 from safelight.exposure.exposure import Exposure, FloatImage, MaskImage, VisitInfo
 from safelight.exposure.mask import DEFAULT_PLANES, MaskPlanes
+from safelight.exposure.master import MasterFrame
 from safelight.exposure.photocalib import PhotoCalib
 from safelight.exposure.psf import PsfModel
 from safelight.exposure.wcs import SkyWcs
+from safelight.exposure.workspace import Workspace
 
 __all__ = [
     "DEFAULT_PLANES",
@@ -15,8 +17,10 @@ __all__ = [
     "FloatImage",
     "MaskImage",
     "MaskPlanes",
+    "MasterFrame",
     "PhotoCalib",
     "PsfModel",
     "SkyWcs",
     "VisitInfo",
+    "Workspace",
 ]

@@ -24,8 +24,7 @@ class CorrectionField:
         """The factor at pixel positions (x, y)."""
         u = 2.0 * (np.asarray(x, dtype=np.float64) + 0.5) / self.width - 1.0
         v = 2.0 * (np.asarray(y, dtype=np.float64) + 0.5) / self.height - 1.0
-        result: NDArray[np.float64] = np.polynomial.chebyshev.chebval2d(v, u, self.coefficients)
-        return result
+        return np.asarray(np.polynomial.chebyshev.chebval2d(v, u, self.coefficients), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
