@@ -1,4 +1,4 @@
-"""Named reservations about a result that is kept: they colour tables, stand in reports, and never change an exit code."""
+"""Named reservations about a kept result: they colour tables and stand in reports, and never change an exit code."""
 
 from __future__ import annotations
 

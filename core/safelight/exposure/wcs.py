@@ -1,7 +1,7 @@
 """World coordinate systems: pixel (0-based) to ICRS sky in degrees.
 
 `SkyWcs` is what every step uses. `TanSipWcs` is the form that is written to files (TAN with SIP polynomials); other
-implementations (a camera's distortion model, a fitted correction on top of it) are rendered to it with `render_tan_sip`.
+implementations (a camera's distortion model, a fitted correction on top of it) are rendered to it.
 """
 
 from __future__ import annotations
