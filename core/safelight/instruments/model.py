@@ -154,6 +154,12 @@ class Instrument(_Model):
     defects: tuple[Defect, ...] = ()
     distortion: DistortionPolynomial | None = None  # None: WCS from the header, or pointing and scale only
     reference_catalogs: ReferenceCatalogs = Field(default_factory=ReferenceCatalogs)
+    #: dataset type -> path template, e.g. {"raw": "%(field)s/HSC-%(visit)07d-%(ccd)03d.fits"}; replaces the common ones
+    templates: dict[str, str] = Field(default_factory=dict)
+    #: columns of the registry's table `raw` -> SQL type ("text", "int", "double"), in order; empty: the common ones
+    registry_columns: dict[str, str] = Field(default_factory=dict)
+    #: data-ID keys of a raw frame -> "str", "int" or "float", in the order of listings; empty: the common ones
+    data_id_keys: dict[str, Literal["str", "int", "float"]] = Field(default_factory=dict)
 
     def detector(self, ccd: int | str) -> Detector:
         """The detector with id or name `ccd`; raises `ConfigurationError` naming the range of ids."""
