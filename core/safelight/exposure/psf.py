@@ -16,20 +16,25 @@ class PsfModel:
 
     The image at (x, y) is ``sum_k coefficients[k] * u**i_k * v**j_k`` with ``u = (x - x_centre) / x_scale``,
     ``v = (y - y_centre) / y_scale`` and terms ordered as ``[(i, j) for i in range(n + 1) for j in range(n + 1 - i)]``.
+
+    An undersampled PSF is kept on a grid finer than the pixels (`oversampling` > 1): every grid point holds the light
+    that a whole pixel centred there receives, so each `oversampling`-th point makes a pixel image.
     """
 
-    coefficients: NDArray[np.float32]  # (n_terms, size, size), size odd, centred on the middle pixel
+    coefficients: NDArray[np.float32]  # (n_terms, grid, grid), grid odd, centred on the middle point
     degree: int
     x_centre: float
     y_centre: float
     x_scale: float
     y_scale: float
     n_stars: int = 0
+    oversampling: int = 1  # grid points per pixel and axis; the values are light per *pixel* at each grid point
 
     @property
     def size(self) -> int:
         """Width and height of the PSF image in pixels (odd)."""
-        return int(self.coefficients.shape[-1])
+        half = (int(self.coefficients.shape[-1]) - 1) // 2 // self.oversampling
+        return 2 * half + 1
 
     def terms(self, x: float, y: float) -> NDArray[np.float64]:
         """The polynomial terms at pixel position (x, y), in the order of `coefficients`."""
@@ -42,6 +47,9 @@ class PsfModel:
 
         Returns an array of shape (size, size).
         """
-        kernel = np.tensordot(self.terms(x, y), self.coefficients.astype(np.float64), axes=1)
+        step = self.oversampling
+        first = (self.coefficients.shape[-1] - 1) // 2 % step
+        pixels = self.coefficients[:, first::step, first::step].astype(np.float64)
+        kernel = np.tensordot(self.terms(x, y), pixels, axes=1)
         result: NDArray[np.float64] = kernel / kernel.sum()
         return result
