@@ -75,7 +75,25 @@ class UsageError(SafelightError, ValueError):
 
 
 class DataIdError(UsageError):
-    """A data-ID expression that cannot be understood: unknown key, uncastable value, bad range."""
+    """A data-ID expression that cannot be understood: unknown key, uncastable value, bad range.
+
+    `span` is (start, end) of the offending characters in the text as typed (words of a command line are joined by one
+    space), so that an editor can underline them; None when there is no such text.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str = "",
+        data_id: Mapping[str, Any] | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(code, message, hint, data_id)
+        self.span = span
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.code, self.message, self.hint, self.data_id, self.span))
 
 
 class ConfigurationError(SafelightError, ValueError):
