@@ -1,0 +1,209 @@
+"""The flow of one CCD: read, ISR, characterization, WCS and zeropoint, write.
+
+This is the only place of a run that reads and writes data files. It computes in the process it is called in, keeps its
+scratch arrays and master calibrations from one CCD to the next, and says what happened in a `CcdOutcome`; the ledger and
+the journal are the parent's.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safelight.errors import SafelightError
+from safelight.processccd.checksums import Checksums
+from safelight.processccd.executor import ForwardingHandler, Reporter
+from safelight.processccd.outcome import CcdOutcome, Failure, InputFile
+from safelight.processccd.runtime import peak_rss_mb, reset_peak_rss, stay_offline
+from safelight.processccd.timing import StageClock
+
+if TYPE_CHECKING:
+    from safelight.instruments import Box, Instrument
+    from safelight.processccd.config import ProcessCcdConfig
+
+__all__ = ["CcdJob", "CcdProcessor", "RunContext"]
+
+LOG = logging.getLogger("processCcd")
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What all CCDs of a run share; sent once to each process."""
+
+    config: ProcessCcdConfig
+    instrument: Instrument
+    provenance: dict[str, str] = field(default_factory=dict)  # cards for the headers of outputs
+    log_levels: dict[str, int] = field(default_factory=dict)  # component ("" is the root) -> level
+    raise_errors: bool = False  # let exceptions through (inline runs only)
+    debug: bool = False  # import the user's module `debug`
+
+
+@dataclass(frozen=True, slots=True)
+class CcdJob:
+    """One CCD to do: its inputs as chosen by the plan, and where the outputs go."""
+
+    key: str
+    data_id: dict[str, Any]
+    raw: Path
+    masters: dict[str, Path]  # bias, dark, flat
+    defects: tuple[Box, ...]
+    catalogs: dict[str, Path]  # astrometry, photometry -> folder of the catalogue
+    outputs: dict[str, Path]  # dataset type -> final path
+    known_inputs: tuple[InputFile, ...] = ()  # fingerprints with checksums from earlier runs
+
+
+class CcdProcessor:
+    """Processes CCDs one after the other; made once per process."""
+
+    def __init__(self, context: RunContext) -> None:
+        from safelight.exposure import Workspace
+        from safelight.processccd.inputs import InputReader
+
+        stay_offline()
+        if context.debug:
+            import_debug_module()
+        for component, level in context.log_levels.items():
+            logging.getLogger(component).setLevel(level)
+        self._context = context
+        self._checksums = Checksums()
+        self._workspace = Workspace()
+        self._reader = InputReader(context.instrument, context.config, self._checksums)
+
+    def __call__(self, job: CcdJob, reporter: Reporter) -> CcdOutcome:
+        """Process one CCD. Failures are told in the outcome, never raised (unless the context says so)."""
+        handler = ForwardingHandler(reporter)
+        root = logging.getLogger()
+        root.addHandler(handler)
+        clock = StageClock(reporter.stage)
+        outcome = CcdOutcome(job.key, job.data_id, "failed")
+        began = time.perf_counter()
+        reset_peak_rss()
+        self._checksums.learn(job.known_inputs)
+        try:
+            self._process(job, clock, outcome)
+            outcome.status = "done-with-caveats" if outcome.caveats else "done"
+        except Exception as error:
+            if self._context.raise_errors:
+                raise
+            outcome.failure = _failure(clock.stage, error)
+            outcome.traceback = traceback.format_exc()
+            LOG.error("%s fails in %s: %s", job.key, clock.stage, outcome.failure.message)
+        finally:
+            root.removeHandler(handler)
+            clock.stop()
+        outcome.seconds = time.perf_counter() - began
+        outcome.metrics |= _machine_metrics(clock)
+        return outcome
+
+    def _process(self, job: CcdJob, clock: StageClock, outcome: CcdOutcome) -> None:
+        from safelight import characterize, isr
+        from safelight.processccd.metrics import image_metrics
+        from safelight.processccd.outputs import OutputSet, write_outputs
+
+        config, workspace = self._context.config, self._workspace
+        clock("read")
+        frame = self._reader.read(job)
+        outcome.inputs = frame.files
+        products = OutputSet()
+        clock("isr")
+        removed = isr.run(frame.raw, frame.masters, config.isr, self._context.instrument, workspace)
+        outcome.caveats += removed.caveats
+        products.metadata["processCcd:isr"] = dict(removed.metadata)
+        if config.doWritePostIsr:
+            clock("write")
+            write_outputs(job.outputs, OutputSet({"postISRCCD": removed.exposure}), outcome, self._context.provenance)
+        clock("characterize")
+        exposure_id = frame.raw.visit_info.exposure_id
+        found = characterize.run(
+            removed.exposure, config.charImage, exposure_id=exposure_id, workspace=workspace, progress=clock
+        )
+        outcome.caveats += found.caveats
+        outcome.metrics |= found.metrics
+        products.metadata["processCcd:charImage"] = dict(found.metadata)
+        products.tables["icSrc"] = found.ic_src
+        if config.doCalibrate:
+            self._calibrate(frame, found, products, clock, outcome)
+        else:
+            products.exposures["icExp"] = found.exposure
+            products.backgrounds["icExpBackground"] = found.background
+        outcome.metrics |= image_metrics(found, frame, self._context.instrument)
+        clock("write")
+        products.add_timing(clock)
+        write_outputs(job.outputs, products, outcome, self._context.provenance)
+
+    def _calibrate(self, frame: Any, found: Any, products: Any, clock: StageClock, outcome: CcdOutcome) -> None:
+        from safelight import calibrate
+
+        clock("wcs")
+        astrometry, photometry = frame.references()
+        result = calibrate.run(
+            found.exposure,
+            found.src,
+            astrometry,
+            photometry,
+            self._context.config.calibrate,
+            self._context.instrument,
+            wcs_origin=frame.raw.wcs_origin,
+            workspace=self._workspace,
+            progress=clock,
+        )
+        outcome.caveats += result.caveats
+        outcome.metrics |= result.metrics
+        products.metadata["processCcd:calibrate"] = dict(result.metadata)
+        products.exposures["calexp"] = result.exposure
+        products.backgrounds["calexpBackground"] = found.background
+        products.tables |= {"src": result.src, "srcMatch": result.matches, "srcMatchFull": result.matches_full}
+
+
+def _failure(stage: str, error: Exception) -> Failure:
+    if isinstance(error, SafelightError):
+        return Failure(stage, error.code, error.message, error.hint)
+    if isinstance(error, MemoryError):
+        return Failure(stage, "NO_MEMORY", "There is not enough memory for this CCD.", "Use fewer processes (-j).")
+    if isinstance(error, OSError):
+        return system_failure(stage, error)
+    return Failure(
+        stage,
+        "INTERNAL_ERROR",
+        f"{type(error).__name__}: {error}",
+        "A fault in the program; the log of the CCD has the traceback.",
+    )
+
+
+def system_failure(stage: str, error: OSError) -> Failure:
+    """The failure that an error of the operating system means."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failure(stage, "DISK_FULL", f"The disk is full{where}.", "Free some space and repeat the command.")
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR):
+        return Failure(
+            stage, "NOT_WRITABLE", f"A file cannot be read or written: {error.strerror}{where}.", "Check permissions."
+        )
+    return Failure(stage, "SYSTEM_ERROR", f"The system reports: {error}.")
+
+
+def _machine_metrics(clock: StageClock) -> dict[str, float]:
+    return {
+        "seconds_isr": clock.total("isr"),
+        "seconds_characterize": clock.total("characterize"),
+        "seconds_calibrate": clock.total("wcs", "zeropoint"),
+        "seconds_io": clock.total("read", "write"),
+        "peak_rss_mb": peak_rss_mb(),
+    }
+
+
+def import_debug_module() -> None:
+    """Import the user's module `debug`, if there is one (``--debug``)."""
+    import importlib
+
+    try:
+        importlib.import_module("debug")
+    except ModuleNotFoundError as error:
+        if error.name != "debug":
+            raise
+        LOG.warning("--debug: there is no module named debug to import")
