@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from photutils.psf import GriddedPSFModel
 
 __all__ = ["PsfModel"]
 
@@ -53,3 +57,18 @@ class PsfModel:
         kernel = np.tensordot(self.terms(x, y), pixels, axes=1)
         result: NDArray[np.float64] = kernel / kernel.sum()
         return result
+
+    def to_photutils(self, width: int, height: int, grid: int = 5) -> GriddedPSFModel:
+        """This PSF as a `photutils.psf.GriddedPSFModel` for a CCD of `width` by `height` pixels.
+
+        The model is sampled on `grid` by `grid` positions from edge to edge; photutils interpolates linearly between
+        them (with `grid=1` the PSF of the centre serves everywhere). Its `x_0`, `y_0` are 0-based pixels as here.
+        """
+        from astropy.nddata import NDData
+        from photutils.psf import GriddedPSFModel
+
+        xs = np.linspace(0.0, width - 1.0, grid) if grid > 1 else np.array([(width - 1) / 2])
+        ys = np.linspace(0.0, height - 1.0, grid) if grid > 1 else np.array([(height - 1) / 2])
+        positions = [(float(x), float(y)) for y in ys for x in xs]
+        images = np.stack([self.image(x, y) for x, y in positions])
+        return GriddedPSFModel(NDData(images, meta={"grid_xypos": positions, "oversampling": 1}))
