@@ -11,7 +11,23 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["FloatArray", "SkyWcs"]
+from safelight.exposure.fieldangle import FieldAngleTransform, FieldAngleWcs
+from safelight.exposure.projection import angular_separation, tan_deproject, tan_project
+from safelight.exposure.tansip import TanSipWcs, header_without_wcs
+from safelight.exposure.tansiprender import render_tan_sip
+
+__all__ = [
+    "FieldAngleTransform",
+    "FieldAngleWcs",
+    "FloatArray",
+    "SkyWcs",
+    "TanSipWcs",
+    "angular_separation",
+    "header_without_wcs",
+    "render_tan_sip",
+    "tan_deproject",
+    "tan_project",
+]
 
 FloatArray = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.exposure import SkyWcs, VisitInfo
-from safelight.instruments.model import Detector
+from safelight.instruments.model import Detector, RawFlip
 
 __all__ = ["RawFrame"]
 
@@ -27,3 +27,4 @@ class RawFrame:
     band: str = ""
     wcs_origin: str = ""  # "camera model", "header", "pointing" or "": where `wcs` came from
     data_id: dict[str, Any] = field(default_factory=dict)
+    mirrored: RawFlip = "none"  # how the frame on disk was mirrored in reading
