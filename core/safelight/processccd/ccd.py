@@ -1,8 +1,8 @@
 """The flow of one CCD: read, ISR, characterization, WCS and zeropoint, write.
 
-This is the only place of a run that reads and writes data files. It computes in the process it is called in, keeps its
-scratch arrays and master calibrations from one CCD to the next, and says what happened in a `CcdOutcome`; the ledger and
-the journal are the parent's.
+This is the only place of a run that reads and writes data files. It computes in the process it is called in, keeps
+its scratch arrays and master calibrations from one CCD to the next, and says what happened in a `CcdOutcome`; the
+ledger and the journal are the parent's.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class CcdJob:
     raw: Path
     masters: dict[str, Path]  # bias, dark, flat
     defects: tuple[Box, ...]
+    defects_origin: str
     catalogs: dict[str, Path]  # astrometry, photometry -> folder of the catalogue
     outputs: dict[str, Path]  # dataset type -> final path
     known_inputs: tuple[InputFile, ...] = ()  # fingerprints with checksums from earlier runs

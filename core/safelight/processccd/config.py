@@ -20,6 +20,6 @@ class ProcessCcdConfig(StepConfig):
     calibrate: CalibrateConfig = Field(default_factory=CalibrateConfig)
     doCalibrate: bool = Field(
         default=True,
-        description="Fit WCS and zeropoint; False stops after characterization and writes icSrc, icExp, icExpBackground",
+        description="Fit WCS and zeropoint; False stops before that and writes icSrc, icExp, icExpBackground",
     )
     doWritePostIsr: bool = Field(default=False, description="Also write the exposure after ISR (postISRCCD)")

@@ -91,6 +91,7 @@ class Control:
 
     stop: bool = False  # begin nothing new
     abort: bool = False  # end what runs
+    inline: bool = False  # a task runs in this very process: only an exception can end it
 
 
 class Executor(Protocol):
@@ -109,8 +110,9 @@ def failed_outcome(job: Job, step: str, code: str, message: str, hint: str = "",
 class InlineExecutor:
     """One CCD after the other in this very process."""
 
-    def __init__(self, spec: TaskSpec) -> None:
+    def __init__(self, spec: TaskSpec, *, raise_errors: bool = False) -> None:
         self._spec = spec
+        self._raise_errors = raise_errors
 
     def run(self, jobs: Sequence[Job], observer: Observer, control: Control) -> None:
         """Run all jobs here; an interrupt that the task lets through ends the run."""
@@ -119,12 +121,18 @@ class InlineExecutor:
             if control.stop:
                 return
             observer.started(job, os.getpid())
+            control.inline = True
             try:
                 outcome = task(job, _Inline(job, observer))
             except Exception as error:  # a task reports its own failures; this is a fault in the task itself
+                if self._raise_errors:
+                    raise
                 outcome = failed_outcome(
                     job, "", "INTERNAL_ERROR", f"{type(error).__name__}: {error}", trace=traceback.format_exc()
                 )
+            finally:
+                control.inline = False
+            outcome.worker = os.getpid()
             observer.finished(job, outcome)
 
 

@@ -15,8 +15,10 @@ from safelight.exposure import MasterFrame
 from safelight.exposure.fits import read_master
 from safelight.instruments import read_raw
 from safelight.isr import Masters
+from safelight.processccd.cameraconfig import camera_fingerprint, defects_fingerprint
 from safelight.processccd.checksums import Checksums
 from safelight.processccd.outcome import InputFile
+from safelight.processccd.references import observers_pointing, pointing_margin_arcsec
 from safelight.refcats import ReferenceCatalog, load_reference_catalog
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class InputReader:
         self._instrument = instrument
         self._config = config
         self._checksums = checksums
+        self._camera = camera_fingerprint(instrument)
         self._masters: OrderedDict[tuple[str, int, int], MasterFrame] = OrderedDict()
 
     def read(self, job: CcdJob) -> Frame:
@@ -90,10 +93,10 @@ class InputReader:
             self._instrument,
             ccd=job.data_id.get("ccd"),
             filter_name=job.data_id.get("filter"),
-            pointing=None,
+            pointing=observers_pointing(self._config.calibrate),
         )
         raw.data_id = dict(job.data_id)
-        files = [raw_file]
+        files = [raw_file, self._camera, defects_fingerprint(job.defects_origin, job.defects)]
         frames: dict[str, MasterFrame | None] = {"bias": None, "dark": None, "flat": None}
         for kind, path in job.masters.items():
             frames[kind], file = self._master(kind, path)
@@ -124,8 +127,7 @@ class InputReader:
         """See `Frame.references`."""
         job, raw = frame.job, frame.raw
         loader = self._config.calibrate.astromRefObjLoader
-        scale = self._instrument.pixel_scale_arcsec
-        margin = self._instrument.pointing_uncertainty_arcsec + loader.pixelMargin * scale
+        margin = pointing_margin_arcsec(self._instrument, self._config.calibrate, raw.wcs_origin)
         patch = patch_of(raw.wcs, raw.detector, margin, job.data_id)
         loaded: dict[Path, ReferenceCatalog] = {}
         for role, path in job.catalogs.items():

@@ -47,11 +47,15 @@ class JournalWriter:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab", buffering=0)
+        self._torn = False
 
     def write(self, event: Event) -> None:
         """Append one event."""
         text = json.dumps(finite(event.to_json()), ensure_ascii=False, separators=(",", ":"), default=str)
-        self._file.write(text.encode() + b"\n")
+        line = (b"\n" if self._torn else b"") + text.encode() + b"\n"
+        self._torn = True  # until the line is out: an interrupt inside the write must not spoil the next line
+        self._file.write(line)
+        self._torn = False
         if isinstance(event, RunStarted | CcdFinished | RunFinished):
             os.fsync(self._file.fileno())
 

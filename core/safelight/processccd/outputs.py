@@ -15,6 +15,7 @@ from safelight.exposure.fits import write_exposure
 from safelight.exposure.tables import write_background, write_table
 from safelight.processccd.checksums import sha256_of
 from safelight.processccd.outcome import CcdOutcome, OutputFile
+from safelight.processccd.plainvalues import plain
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from safelight.exposure import Exposure
     from safelight.processccd.timing import StageClock
 
-__all__ = ["CALIBRATED_TYPES", "CHARACTERIZED_TYPES", "OutputSet", "plain", "write_outputs"]
+__all__ = ["CALIBRATED_TYPES", "CHARACTERIZED_TYPES", "OutputSet", "write_outputs"]
 
 #: What a CCD leaves behind with and without the calibration step.
 CALIBRATED_TYPES = ("calexp", "calexpBackground", "icSrc", "src", "srcMatch", "srcMatchFull", "processCcd_metadata")
@@ -95,15 +96,3 @@ def _write_metadata(path: Path, metadata: dict[str, dict[str, Any]], outcome: Cc
     tree = {"processCcd": top} | dict(sorted(metadata.items()))
     path.write_text(yaml.safe_dump(plain(tree), sort_keys=False, allow_unicode=True), encoding="utf-8")
 
-
-def plain(value: Any) -> Any:
-    """`value` in types that YAML's safe dumper and JSON know: numpy's numbers and arrays, paths and tuples converted."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)

@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 from safelight.errors import ConfigurationError
 from safelight.processccd.config import ProcessCcdConfig
 
-__all__ = ["Assignment", "ConfigLayers", "config_fields", "flatten", "parse_config_text"]
+__all__ = ["Assignment", "ConfigLayers", "config_fields", "config_groups", "flatten", "parse_config_text"]
 
 _WORDS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
@@ -48,6 +48,21 @@ def _walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]
             yield from _walk(nested, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field
+
+
+def config_groups() -> dict[str, type[BaseModel]]:
+    """The steps and parts that have a configuration of their own, by dotted path."""
+    found: dict[str, type[BaseModel]] = {}
+
+    def visit(model: type[BaseModel], prefix: str) -> None:
+        for name, field in model.model_fields.items():
+            nested = field.annotation
+            if isinstance(nested, type) and issubclass(nested, BaseModel):
+                found[f"{prefix}{name}"] = nested
+                visit(nested, f"{prefix}{name}.")
+
+    visit(ProcessCcdConfig, "")
+    return found
 
 
 def flatten(config: BaseModel) -> dict[str, Any]:

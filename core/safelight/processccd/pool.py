@@ -7,6 +7,7 @@ CCD that it had in hand, and is replaced.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -57,10 +58,9 @@ class _Worker:
         self.send(spec)
 
     def send(self, message: Any) -> None:
-        try:
+        # If it has died, the next read of its socket finds out and says why.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(message)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it has died; the next read of its socket finds out and says why
 
     def take(self, job: Job) -> None:
         self.job, self.stage = job, ""

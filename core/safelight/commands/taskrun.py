@@ -1,0 +1,233 @@
+"""What processCcd.py and `safelight run` do once their options are parsed."""
+
+from __future__ import annotations
+
+import cProfile
+import logging
+import shutil
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safelight.commands.taskoptions import TaskOptions
+from safelight.errors import EmptySelection, UsageError
+from safelight.processccd.runtime import limit_threads, stay_offline
+
+if TYPE_CHECKING:
+    from safelight.butler.butler import Butler
+    from safelight.processccd.config import ProcessCcdConfig
+    from safelight.processccd.overrides import ConfigLayers
+    from safelight.processccd.plan import Plan
+    from safelight.processccd.runner import RunSummary
+
+__all__ = ["PreparedTask", "prepare", "run_task"]
+
+
+class PreparedTask:
+    """An opened repository with the configuration that the options ask for."""
+
+    def __init__(self, options: TaskOptions, butler: Butler, layers: ConfigLayers) -> None:
+        self.options = options
+        self.butler = butler
+        self.layers = layers
+        self.config: ProcessCcdConfig = layers.build()
+
+    def plan(self, rows: list[dict[str, Any]]) -> Plan:
+        """The plan for the selected rows."""
+        from safelight.processccd.planner import PlanOptions, make_plan
+
+        options = PlanOptions(
+            redo=self.options.redo,
+            only_failed=self.options.failed,
+            reuse_outputs=bool(self.options.reuse_outputs_from),
+            clobber_config=self.options.clobber_config,
+        )
+        return make_plan(self.butler, rows, self.config, self.layers, options)
+
+
+def prepare(options: TaskOptions) -> PreparedTask:
+    """Open the repository and build the configuration: defaults, the camera's, then -c and -C in their order."""
+    limit_threads()
+    from safelight.butler.butler import Butler
+    from safelight.processccd.cameraconfig import camera_layers
+
+    stay_offline()
+    butler = Butler(options.input, rerun=options.rerun, output=options.output, calib=options.calib)
+    layers = camera_layers(butler.instrument)
+    for option, text in options.overrides:
+        if option == "-c":
+            layers.set_text(text, "-c")
+        else:
+            layers.load_file(Path(text))
+    return PreparedTask(options, butler, layers)
+
+
+def run_task(options: TaskOptions, command_line: list[str]) -> int:
+    """Show, plan and run as the options say; returns the exit code."""
+    task = prepare(options)
+    clobber = options.clobber_output
+    if clobber:
+        clobber_output(task.butler)
+        task = prepare(options)
+    shown = show_configuration(task)
+    wants_data = "data" in options.show
+    if shown and not wants_data and "run" not in options.show:
+        return 0
+    if task.butler.output is None:
+        raise UsageError("NO_OUTPUT", "There is nowhere to write.", "Give --rerun NAME or --output PATH.")
+    rows = select(task)
+    if wants_data:
+        for row in rows:
+            print(f"id dataRef.dataId = {row!r}")
+    if options.show and "run" not in options.show:
+        return 0
+    with profiled(options.profile):
+        return execute(task, rows, command_line)
+
+
+def clobber_output(butler: Butler) -> None:
+    """Delete the output repository; refused where that would delete the input."""
+    output = butler.output
+    if output is None:
+        raise UsageError("NO_OUTPUT", "--clobber-output needs an output.", "Give --rerun NAME or --output PATH.")
+    inputs = [path for path in butler.search_path if path != output]
+    if not inputs or any(path.resolve().is_relative_to(output.resolve()) for path in inputs):
+        raise UsageError(
+            "CLOBBERS_INPUT", f"--clobber-output would delete the input: {output} is or holds it.", "Name a rerun."
+        )
+    if output.is_dir():
+        print(f"processCcd INFO: deleting {output}", file=sys.stderr)
+        shutil.rmtree(output)
+
+
+def select(task: PreparedTask) -> list[dict[str, Any]]:
+    """The rows that all --id groups together select, each once; raises `EmptySelection` if there are none."""
+    groups = task.options.ids
+    if groups is None:
+        raise EmptySelection(
+            "NOTHING_SELECTED", "No data IDs were given.", "Give --id KEY=VALUE …, or --id alone for everything."
+        )
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    empty: EmptySelection | None = None
+    for group in groups:
+        try:
+            selection = task.butler.query(group)
+        except EmptySelection as error:
+            empty = error
+            print(f"processCcd WARN: {error.message}", file=sys.stderr)
+            continue
+        for row in selection.rows:
+            rows.setdefault(tuple(sorted(row.items(), key=str)), in_typed_order(row, group))
+    if not rows and empty is not None:
+        raise empty
+    return list(rows.values())
+
+
+def in_typed_order(row: dict[str, Any], group: list[str]) -> dict[str, Any]:
+    """The row with the keys that the user typed first, as Gen2 prints them."""
+    import re
+
+    typed = [match[0] for word in group if (match := re.match(r"\w+", word)) and match[0] in row]
+    return {key: row[key] for key in dict.fromkeys([*typed, *row])}
+
+
+def show_configuration(task: PreparedTask) -> bool:
+    """Do what --show says about the configuration; whether anything was asked."""
+    from safelight.processccd.savedconfig import render_config, split_glob
+
+    asked = False
+    for word in task.options.show:
+        name, _, glob = word.partition("=")
+        if name == "config":
+            pattern, ignore_case = split_glob(glob) if glob else ("", True)
+            if glob and ignore_case and pattern != pattern.lower():
+                print(f"Matching {glob!r} without regard to case (append :NOIGNORECASE to prevent this)")
+            print(render_config(task.config, task.layers.source, glob=pattern, ignore_case=ignore_case), end="")
+        elif name == "history":
+            show_history(task, split_glob(glob)[0])
+        elif name == "tasks":
+            show_tasks()
+        asked = asked or name in ("config", "history", "tasks")
+    return asked
+
+
+def show_history(task: PreparedTask, glob: str) -> None:
+    """Print the values that each matching field was given, and by whom."""
+    import fnmatch
+
+    from safelight.processccd.overrides import config_fields
+
+    for path in config_fields():
+        if fnmatch.fnmatchcase(path.casefold(), glob.casefold()):
+            print(path)
+            for assignment in task.layers.history(path):
+                print(f"  {assignment.value!r}  {assignment.source}")
+
+
+def show_tasks() -> None:
+    """Print the steps that have a configuration of their own."""
+    from safelight.processccd.overrides import config_groups
+
+    print("Subtasks:")
+    for path, model in sorted(config_groups().items()):
+        print(f"{path}: {model.__module__}.{model.__qualname__}")
+
+
+class profiled:  # noqa: N801 - reads as a word in `with`
+    """Profile the block with cProfile and write the statistics to a file; without a file do nothing."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._profile = cProfile.Profile() if path else None
+
+    def __enter__(self) -> None:
+        if self._profile is not None:
+            self._profile.enable()
+
+    def __exit__(self, *error: object) -> None:
+        if self._profile is not None and self._path is not None:
+            self._profile.disable()
+            self._profile.dump_stats(self._path)
+
+
+def execute(task: PreparedTask, rows: list[dict[str, Any]], command_line: list[str]) -> int:
+    """Run the plan for the rows; the exit code."""
+    from safelight.commands.display import LogStyle, make_display
+    from safelight.processccd.session import RunSettings, run_plan
+
+    options = task.options
+    levels = {item.component: item.level for item in options.log_levels}
+    settings = RunSettings(
+        command_line=command_line,
+        processes=options.processes,
+        timeout_s=options.timeout,
+        executor=options.executor,
+        log_levels=levels or {"": logging.INFO},
+        clobber_config=options.clobber_config,
+        backup_config=options.backup_config,
+        check_versions=options.versions,
+        clobber_versions=options.clobber_versions,
+        raise_errors=options.doraise,
+        debug=options.debug,
+    )
+    display = make_display(LogStyle(levels, long=options.longlog))
+    try:
+        with display:
+            summary = run_plan(task.butler, lambda: task.plan(rows), task.config, task.layers, settings, display.show)
+    except Exception:
+        if not options.doraise:
+            raise
+        traceback.print_exc()
+        return 1
+    print(f"processCcd INFO: {describe(summary)}", file=sys.stderr)
+    if options.no_exit and summary.exit_code == 1:
+        print("processCcd ERROR: some CCDs failed; --noExit makes this exit 0", file=sys.stderr)
+        return 0
+    return summary.exit_code
+
+
+def describe(summary: RunSummary) -> str:
+    """The end of a run in one line."""
+    counts = ", ".join(f"{number} {status}" for status, number in summary.counts.items())
+    return f"run {summary.run}: {counts or 'nothing to do'}"

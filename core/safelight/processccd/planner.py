@@ -1,0 +1,260 @@
+"""Making a plan: the inputs of each CCD, the state of its outputs, and what a run would do. Writes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from safelight.errors import DatasetNotFound, SafelightError
+from safelight.processccd.cameraconfig import camera_fingerprint, defects_fingerprint
+from safelight.processccd.checksums import Checksums, unchanged
+from safelight.processccd.consistency import compare_config
+from safelight.processccd.ledger import OutcomeLedger, RecordedCcd
+from safelight.processccd.outcome import InputFile, ccd_key
+from safelight.processccd.outputs import CALIBRATED_TYPES, CHARACTERIZED_TYPES
+from safelight.processccd.plan import Action, CatalogChoice, MasterChoice, Plan, PlannedCcd, State
+from safelight.processccd.references import ReferencePlanner
+from safelight.processccd.savedconfig import config_hash
+
+if TYPE_CHECKING:
+    from safelight.butler.butler import Butler
+    from safelight.instruments import Box
+    from safelight.processccd.config import ProcessCcdConfig
+    from safelight.processccd.overrides import ConfigLayers
+
+__all__ = ["PlanOptions", "make_plan"]
+
+#: Bytes of output per pixel before any is known: image and variance hardly compress, the mask does, catalogues are small.
+_BYTES_PER_PIXEL = 7.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What a person may say about which CCDs to do."""
+
+    redo: bool = False  # also what is finished and unchanged
+    only_failed: bool = False  # nothing but failures of this rerun
+    reuse_outputs: bool = False  # keep outputs that exist, whatever they were made from
+    clobber_config: bool = False  # the rerun's configuration is going to be replaced
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    state: State
+    action: Action
+    code: str
+    reason: str
+
+
+@dataclass(slots=True)
+class _Inputs:
+    raw: Path
+    masters: tuple[MasterChoice, ...]
+    defects: tuple[Box, ...]
+    defects_origin: str
+    catalogs: tuple[CatalogChoice, ...]
+
+    def paths(self) -> dict[str, str]:
+        """Role -> path of the files that decide whether a result is still of these inputs."""
+        return {"raw": str(self.raw)} | {master.kind: str(master.path) for master in self.masters}
+
+
+def make_plan(
+    butler: Butler,
+    rows: Sequence[dict[str, Any]],
+    config: ProcessCcdConfig,
+    layers: ConfigLayers,
+    options: PlanOptions = PlanOptions(),  # noqa: B008 - frozen
+) -> Plan:
+    """Plan the CCDs of `rows` (data IDs as `Butler.query` gives them) for the butler's output."""
+    output = butler.require_output()
+    with OutcomeLedger(output) as ledger:
+        planner = _Planner(butler, config, ledger, options)
+        ccds = [planner.plan(row) for row in rows]
+        if options.only_failed:
+            ccds = [ccd for ccd in ccds if ccd.state == "failed"]
+        estimate = planner.total_seconds(ccds)
+        needed = planner.disk_needed(ccds)
+    differences = () if options.clobber_config else tuple(str(d) for d in compare_config(output, config, layers))
+    return Plan(
+        repository=butler.root,
+        output=output,
+        instrument=butler.instrument.name,
+        ccds=tuple(ccds),
+        config_hash=planner.config_hash,
+        config_differences=differences,
+        estimated_seconds=estimate,
+        disk_needed_bytes=needed,
+        disk_free_bytes=_free_bytes(output),
+    )
+
+
+def _free_bytes(path: Path) -> int:
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+class _Planner:
+    """Plans one CCD after the other."""
+
+    def __init__(self, butler: Butler, config: ProcessCcdConfig, ledger: OutcomeLedger, options: PlanOptions) -> None:
+        self._butler = butler
+        self._config = config
+        self._ledger = ledger
+        self._options = options
+        self._recorded = {ccd_key(ccd.data_id): ccd for ccd in ledger.ccds()}
+        self._checksums = Checksums(file for ccd in self._recorded.values() for file in ccd.inputs)
+        self._references = ReferencePlanner(butler.instrument, butler.reference_catalogs(), config.calibrate)
+        self._camera = camera_fingerprint(butler.instrument)
+        self._types = CALIBRATED_TYPES if config.doCalibrate else CHARACTERIZED_TYPES
+        if config.doWritePostIsr:
+            self._types = (*self._types, "postISRCCD")
+        self.config_hash = config_hash(config)
+        times = [ccd.seconds for ccd in self._recorded.values() if ccd.seconds and ccd.status.startswith("done")]
+        self._typical_seconds = median(times) if times else None
+
+    def plan(self, row: dict[str, Any]) -> PlannedCcd:
+        """One CCD."""
+        key = ccd_key(row)
+        recorded = self._recorded.get(key)
+        outputs = {kind: self._butler.path_for(kind, row) for kind in self._types}
+        try:
+            inputs = self._find_inputs(row)
+        except SafelightError as error:
+            return PlannedCcd(
+                key=key,
+                data_id=row,
+                action="blocked",
+                code=error.code,
+                reason=error.message,
+                hint=error.hint,
+                state=_state_of(recorded),
+                outputs=outputs,
+            )
+        verdict = self._judge(recorded, inputs, outputs)
+        known = self._known_inputs(inputs)
+        return PlannedCcd(
+            key=key,
+            data_id=row,
+            action=verdict.action,
+            code=verdict.code,
+            reason=verdict.reason,
+            state=verdict.state,
+            raw=inputs.raw,
+            masters=inputs.masters,
+            defects_origin=inputs.defects_origin,
+            catalogs=inputs.catalogs,
+            outputs=outputs,
+            estimated_seconds=(recorded.seconds if recorded and recorded.seconds else self._typical_seconds),
+            defects=inputs.defects,
+            known_inputs=known,
+        )
+
+    def _find_inputs(self, row: dict[str, Any]) -> _Inputs:
+        raw = self._butler.uri("raw", row)
+        isr = self._config.isr
+        wanted = [kind for kind, on in (("bias", isr.doBias), ("dark", isr.doDark), ("flat", isr.doFlat)) if on]
+        masters = tuple(self._master(kind, row) for kind in wanted)
+        defects, origin = self._butler.defects(row) if isr.doDefect else ([], "not applied (isr.doDefect)")
+        catalogs = self._references.choose(raw, row) if self._config.doCalibrate else ()
+        return _Inputs(raw, masters, tuple(defects), origin, catalogs)
+
+    def _master(self, kind: str, row: dict[str, Any]) -> MasterChoice:
+        choice = self._butler.find_calibration(kind, row)
+        if not choice.path.is_file():
+            raise DatasetNotFound(
+                f"NO_{kind.upper()}_FILE",
+                f"The {kind} chosen for this CCD is not there: {choice.path}.",
+                "Ingest it again.",
+                row,
+            )
+        return MasterChoice(
+            kind, choice.path, choice.calib_date, choice.valid_start, choice.valid_end, choice.reason
+        )
+
+    def _known_inputs(self, inputs: _Inputs) -> tuple[InputFile, ...]:
+        """Fingerprints whose checksums are known already, for the worker to take over."""
+        found = []
+        for role, path in inputs.paths().items():
+            try:
+                file = self._checksums.fingerprint(role, Path(path), compute=False)
+            except OSError:
+                continue  # the worker says what is wrong with it
+            if file.sha256:
+                found.append(file)
+        return tuple(found)
+
+    def _judge(self, recorded: RecordedCcd | None, inputs: _Inputs, outputs: dict[str, Path]) -> _Verdict:
+        present = all(path.is_file() for path in outputs.values())
+        if self._options.reuse_outputs and present:
+            state = _state_of(recorded) if recorded else "done"
+            return _Verdict(state, "skip", "REUSED", "outputs exist and are kept as they are")
+        if recorded is None:
+            reason = "outputs exist, but no record of how they were made" if present else "not done yet"
+            return _Verdict("absent", "run", "NEW", reason)
+        if recorded.failure is not None:
+            return _Verdict("failed", "run", "RETRY", f"failed before: {recorded.failure.code}")
+        stale = self._why_stale(recorded, inputs)
+        if stale is not None:
+            return _Verdict("stale", "run", *stale)
+        state = _state_of(recorded)
+        if self._options.redo:
+            return _Verdict(state, "run", "REDO", "done, to be done again")
+        return _Verdict(state, "skip", "UNCHANGED", "done; inputs and configuration are unchanged")
+
+    def _why_stale(self, recorded: RecordedCcd, inputs: _Inputs) -> tuple[str, str] | None:
+        damaged = self._ledger.damaged_outputs(recorded.data_id)
+        if damaged:
+            return "OUTPUTS_CHANGED", damaged[0].rstrip(".")
+        if recorded.config_hash != self.config_hash:
+            return "CONFIG_CHANGED", "the configuration has changed since"
+        before = {file.role: file for file in recorded.inputs if file.role in ("raw", "bias", "dark", "flat")}
+        now = inputs.paths()
+        changed = [role for role in now.keys() | before.keys() if now.get(role) != _path(before.get(role))]
+        if changed:
+            return "INPUTS_CHANGED", f"another {' and '.join(sorted(changed))} is used now"
+        for file in recorded.inputs:
+            if file.role == "camera":
+                same = file.sha256 == self._camera.sha256
+            elif file.role == "defects":
+                same = file.sha256 == defects_fingerprint(inputs.defects_origin, inputs.defects).sha256
+            else:
+                same = unchanged(file, self._checksums)
+            if not same:
+                return "INPUTS_CHANGED", f"the {file.role} input has changed: {file.path}"
+        used = {Path(file.path).parent for file in recorded.inputs if file.role in ("astrometry", "photometry")}
+        if {catalog.path for catalog in inputs.catalogs} != used:
+            return "INPUTS_CHANGED", "other reference catalogues are used now"
+        return None
+
+    def total_seconds(self, ccds: Iterable[PlannedCcd]) -> float | None:
+        """Seconds on one core for what is to run; None where no CCD was done before."""
+        times = [ccd.estimated_seconds for ccd in ccds if ccd.action == "run"]
+        known = [time for time in times if time is not None]
+        return sum(known) if len(known) == len(times) else None
+
+    def disk_needed(self, ccds: Iterable[PlannedCcd]) -> int:
+        """Bytes that the run will write, from what its CCDs took so far, or from the size of the detectors."""
+        count = sum(1 for ccd in ccds if ccd.action == "run")
+        per_ccd = self._ledger.bytes_per_ccd()
+        if per_ccd is None:
+            detector = self._butler.instrument.detectors[0]
+            per_ccd = detector.width * detector.height * _BYTES_PER_PIXEL
+        return int(count * per_ccd)
+
+
+def _path(file: InputFile | None) -> str | None:
+    return file.path if file else None
+
+
+def _state_of(recorded: RecordedCcd | None) -> State:
+    if recorded is None:
+        return "absent"
+    if recorded.status == "done":
+        return "done"
+    return "done-with-caveats" if recorded.status == "done-with-caveats" else "failed"

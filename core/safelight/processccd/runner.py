@@ -1,0 +1,301 @@
+"""Turning a plan into results: the one writer of the rerun's ledger, journal, logs and provenance.
+
+Workers compute and write their own files; everything they say comes together here, becomes an event of the journal, and
+goes on to a listener (a progress display, the terminal application).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from safelight.errors import ProcessingError
+from safelight.processccd import events
+from safelight.processccd.ccd import CcdJob
+from safelight.processccd.executor import Control, Executor, Job
+from safelight.processccd.journal import JournalWriter, journal_folder
+from safelight.processccd.logs import RunLogs, log_folder
+from safelight.processccd.outcome import CcdOutcome, Failure
+from safelight.processccd.provenance import Provenance, provenance_path
+
+if TYPE_CHECKING:
+    from safelight.processccd.ledger import OutcomeLedger
+    from safelight.processccd.plan import Plan, PlannedCcd
+
+__all__ = ["RunSummary", "Runner", "new_run_name"]
+
+HEARTBEAT_S = 10.0
+EXIT_FAILED, EXIT_CANCELLED = 1, 130
+
+Listener = Callable[[events.Event], None]
+
+
+def new_run_name() -> str:
+    """A name for a run; names sort by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}.{time.time_ns() // 1_000_000 % 1000:03d}Z-{os.getpid()}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended."""
+
+    run: str
+    exit_code: int
+    counts: dict[str, int]
+    outcomes: list[CcdOutcome] = field(repr=False)
+
+
+class Runner:
+    """Runs the CCDs of one plan; an `Observer` of its executor."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        ledger: OutcomeLedger,
+        provenance: Provenance,
+        *,
+        listener: Listener = lambda event: None,
+        raise_failures: bool = False,
+    ) -> None:
+        self.plan = plan
+        self.run_name = provenance.run
+        self._ledger = ledger
+        self._provenance = provenance
+        self._listener = listener
+        self._raise_failures = raise_failures
+        self._outcomes: list[CcdOutcome] = []
+        self._running: dict[str, Job] = {}
+        self._control = Control()
+        self._interruption_said = False
+        self._lock = threading.Lock()  # the heartbeat's thread writes the journal too
+        self._journal = JournalWriter(journal_folder(plan.output) / f"{self.run_name}.jsonl")
+        self._logs = RunLogs(log_folder(plan.output, self.run_name))
+
+    def execute(self, executor: Executor, control: Control) -> RunSummary:
+        """Run everything that the plan says; an exception of the executor ends the run and passes through."""
+        began = time.monotonic()
+        exit_code = EXIT_FAILED
+        self._control = control
+        self._begin()
+        try:
+            with self._heartbeat(), interrupts(control):
+                self._report_unrunnable()
+                jobs = [job_of(ccd) for ccd in self.plan.with_action("run")]
+                if jobs:
+                    executor.run(jobs, self, control)
+            exit_code = self._exit_code(control)
+        except KeyboardInterrupt:
+            exit_code = EXIT_CANCELLED
+        finally:
+            self._report_cancelled()
+            self._end(exit_code, time.monotonic() - began)
+        return RunSummary(self.run_name, exit_code, self._counts(), self._outcomes)
+
+    # What an executor tells, in its own thread.
+
+    def started(self, job: Job, worker: int) -> None:
+        """A CCD is taken up."""
+        self._running[job.key] = job
+        self._emit(events.CcdStarted(time=time.time(), ccd=job.key, data_id=job.data_id, worker=worker))
+
+    def stage(self, job: Job, name: str) -> None:
+        """A CCD enters a stage."""
+        self._emit(events.StageStarted(time=time.time(), ccd=job.key, stage=name))
+        self._notice_interruption()
+
+    def log(self, job: Job, level: int, component: str, message: str) -> None:
+        """A CCD has something to say."""
+        self._record(job.key, level, component, message)
+
+    def finished(self, job: Job, outcome: CcdOutcome) -> None:
+        """A CCD is over: ledger first, then the journal, so that who reads the journal finds the ledger ahead of it."""
+        self._running.pop(job.key, None)
+        self._notice_interruption()
+        self._ledger.record(outcome, self.run_name, self.plan.config_hash)
+        if outcome.traceback:
+            self._logs.attach(outcome.key, outcome.traceback)
+        if outcome.metrics:
+            self._emit(events.MetricsMeasured(time=time.time(), ccd=outcome.key, values=dict(outcome.metrics)))
+        self._close(outcome)
+        if self._raise_failures and outcome.failure is not None:
+            failure = outcome.failure
+            text = failure.message + (f"\n{outcome.traceback}" if outcome.traceback else "")
+            raise ProcessingError(failure.code, text, failure.hint, outcome.data_id)
+
+    # The run as a whole.
+
+    def _begin(self) -> None:
+        provenance, plan = self._provenance, self.plan
+        provenance.write(provenance_path(plan.output, self.run_name))
+        self._emit(
+            events.RunStarted(
+                time=time.time(),
+                run=self.run_name,
+                command_line=provenance.command_line,
+                repository=str(plan.repository),
+                rerun=str(plan.output),
+                host=platform.node(),
+                pid=os.getpid(),
+                processes=provenance.processes,
+                versions=provenance.versions,
+                config_hash=plan.config_hash,
+                ccds=[
+                    {name: getattr(ccd, name) for name in ("key", "data_id", "action", "code", "reason", "state")}
+                    for ccd in plan.ccds
+                ],
+                estimated_seconds=plan.estimated_seconds,
+            )
+        )
+        self._say(logging.INFO, f"Running: {' '.join(provenance.command_line)}")
+
+    def _end(self, exit_code: int, seconds: float) -> None:
+        counts = self._counts()
+        self._provenance.finish(exit_code, counts)
+        self._provenance.write(provenance_path(self.plan.output, self.run_name))
+        self._emit(
+            events.RunFinished(
+                time=time.time(), run=self.run_name, exit_code=exit_code, counts=counts, seconds=round(seconds, 3)
+            )
+        )
+        self._journal.close()
+        self._logs.close()
+
+    def _report_unrunnable(self) -> None:
+        """CCDs that the plan skips or cannot run are over before they begin; the latter have failed."""
+        for ccd in self.plan.ccds:
+            outcome = CcdOutcome(ccd.key, ccd.data_id, "skipped")
+            if ccd.action == "blocked":
+                outcome.status = "failed"
+                outcome.failure = Failure("plan", ccd.code, ccd.reason, ccd.hint)
+                self._ledger.record(outcome, self.run_name, self.plan.config_hash)
+            if ccd.action != "run":
+                self._close(outcome)
+
+    def _report_cancelled(self) -> None:
+        finished = {outcome.key for outcome in self._outcomes}
+        for ccd in self.plan.with_action("run"):
+            if ccd.key not in finished:
+                self._close(CcdOutcome(ccd.key, ccd.data_id, "cancelled"))
+
+    def _close(self, outcome: CcdOutcome) -> None:
+        self._outcomes.append(outcome)
+        self._provenance.add(outcome)
+        failure = outcome.failure
+        if failure is not None:
+            where = f" in {failure.step}" if failure.step else ""
+            text = f"failed{where}: {failure.message} [{failure.code}]"
+            self._record(outcome.key, logging.ERROR, "processCcd", text + (f" ({failure.hint})" if failure.hint else ""))
+        for caveat in outcome.caveats:
+            self._record(outcome.key, logging.WARNING, "processCcd", f"{caveat.code}: {caveat.message}")
+        self._emit(
+            events.CcdFinished(
+                time=time.time(),
+                ccd=outcome.key,
+                data_id=outcome.data_id,
+                status=outcome.status,
+                caveats=[asdict(caveat) for caveat in outcome.caveats],
+                failure=asdict(failure) if failure else None,
+                seconds=round(outcome.seconds, 3),
+            )
+        )
+        self._logs.finish(outcome.key)
+
+    def _exit_code(self, control: Control) -> int:
+        if control.stop or control.abort:
+            return EXIT_CANCELLED
+        return EXIT_FAILED if any(outcome.status == "failed" for outcome in self._outcomes) else 0
+
+    def _counts(self) -> dict[str, int]:
+        return dict(Counter(outcome.status for outcome in self._outcomes))
+
+    def _notice_interruption(self) -> None:
+        if self._control.stop and not self._interruption_said:
+            self._interruption_said = True
+            self._say(logging.WARNING, "Interrupted: the CCDs in hand are finished first; Ctrl+C again ends them now.")
+
+    def _say(self, level: int, message: str) -> None:
+        self._record("", level, "processCcd", message)
+
+    def _record(self, key: str, level: int, component: str, message: str) -> None:
+        from safelight.processccd.logs import level_name
+
+        now = time.time()
+        self._logs.write(key, level, component, message, now)
+        self._emit(
+            events.LogRecorded(time=now, ccd=key, level=level_name(level), component=component, message=message)
+        )
+
+    def _emit(self, event: events.Event) -> None:
+        with self._lock:
+            self._journal.write(event)
+        self._listener(event)
+
+    @contextmanager
+    def _heartbeat(self) -> Iterator[None]:
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(HEARTBEAT_S):
+                running = list(self._running)
+                pulse = events.Heartbeat(
+                    time=time.time(), running=running, finished=len(self._outcomes), total=len(self.plan.ccds)
+                )
+                with self._lock:
+                    self._journal.write(pulse)
+
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def job_of(ccd: PlannedCcd) -> CcdJob:
+    """The job that does a planned CCD."""
+    assert ccd.raw is not None, "a CCD that is to run has a raw file"
+    return CcdJob(
+        key=ccd.key,
+        data_id=ccd.data_id,
+        raw=ccd.raw,
+        masters={master.kind: master.path for master in ccd.masters},
+        defects=ccd.defects,
+        defects_origin=ccd.defects_origin,
+        catalogs={catalog.role: catalog.path for catalog in ccd.catalogs},
+        outputs=ccd.outputs,
+        known_inputs=ccd.known_inputs,
+    )
+
+
+@contextmanager
+def interrupts(control: Control) -> Iterator[None]:
+    """Ctrl+C once: begin nothing new; twice, or SIGTERM: end now. Only the main thread can listen."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def on_interrupt(number: int, frame: Any) -> None:
+        # Only flags are set here: the journal may be in the middle of a line.
+        if control.stop or number == signal.SIGTERM:
+            control.stop = control.abort = True
+            if control.inline:
+                raise KeyboardInterrupt
+        control.stop = True
+
+    previous = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,115 @@
+"""One run from beginning to end: lock, consistency, plan, executor, summary."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safelight.butler.atomic import clean_temporaries
+from safelight.processccd.ccd import RunContext
+from safelight.processccd.consistency import keep_config, keep_versions, rerun_lock
+from safelight.processccd.executor import Control, Executor, InlineExecutor, TaskSpec
+from safelight.processccd.ledger import OutcomeLedger
+from safelight.processccd.overrides import flatten
+from safelight.processccd.pool import ProcessPool
+from safelight.processccd.provenance import Provenance
+from safelight.processccd.runner import Listener, Runner, RunSummary, new_run_name
+from safelight.processccd.versions import package_versions
+
+if TYPE_CHECKING:
+    from safelight.butler.butler import Butler
+    from safelight.processccd.config import ProcessCcdConfig
+    from safelight.processccd.overrides import ConfigLayers
+    from safelight.processccd.plan import Plan
+
+__all__ = ["PROCESSOR", "RunSettings", "run_plan"]
+
+#: What a worker process builds its task from.
+PROCESSOR = "safelight.processccd.ccd:CcdProcessor"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How to run, as opposed to what to compute."""
+
+    command_line: list[str]
+    processes: int = 1
+    timeout_s: float | None = None  # of the whole run
+    executor: str = "pool"  # "pool" (inline for one process) or "parsl"
+    log_levels: dict[str, int] = field(default_factory=lambda: {"": logging.INFO})
+    clobber_config: bool = False
+    backup_config: bool = True
+    check_versions: bool = True
+    clobber_versions: bool = False
+    raise_errors: bool = False
+    debug: bool = False
+    processor: str = PROCESSOR
+
+
+def run_plan(
+    butler: Butler,
+    make_plan: Callable[[], Plan],
+    config: ProcessCcdConfig,
+    layers: ConfigLayers,
+    settings: RunSettings,
+    listener: Listener = lambda event: None,
+) -> RunSummary:
+    """Run what `make_plan` plans; it is called when the rerun is locked, so that it sees the last run's results.
+
+    Raises
+    ------
+    ConfigurationMismatch
+        The rerun has another configuration or other package versions; nothing was run.
+    RepositoryError
+        The rerun cannot be written, or another run is at work in it.
+    """
+    output = butler.require_output()
+    butler.create_output()
+    versions = package_versions()
+    with rerun_lock(output):
+        keep_config(output, config, layers, clobber=settings.clobber_config, backup=settings.backup_config)
+        if settings.check_versions:
+            keep_versions(output, versions, clobber=settings.clobber_versions)
+        clean_temporaries(output)
+        plan = make_plan()
+        run = new_run_name()
+        provenance = Provenance(
+            run=run,
+            command_line=settings.command_line,
+            directory=str(Path.cwd()),
+            repository=str(butler.root),
+            output=str(output),
+            instrument=butler.instrument.name,
+            processes=settings.processes,
+            versions=versions,
+            config=flatten(config),
+            config_hash=plan.config_hash,
+        )
+        with OutcomeLedger(output) as ledger:
+            runner = Runner(plan, ledger, provenance, listener=listener, raise_failures=settings.raise_errors)
+            executor = _executor(butler, config, settings, run, versions)
+            return runner.execute(executor, Control())
+
+
+def _executor(
+    butler: Butler, config: ProcessCcdConfig, settings: RunSettings, run: str, versions: dict[str, str]
+) -> Executor:
+    context = RunContext(
+        config=config,
+        instrument=butler.instrument,
+        provenance={"SLRUN": run, "SLVERS": versions.get("safelight", "")},
+        log_levels=settings.log_levels,
+        raise_errors=settings.raise_errors and settings.processes == 1,
+        debug=settings.debug,
+    )
+    spec = TaskSpec(settings.processor, context)
+    if settings.executor == "parsl":
+        from safelight.processccd.parsl import ParslExecutor
+
+        return ParslExecutor(spec, settings.processes, timeout_s=settings.timeout_s)
+    if settings.processes == 1 and not settings.timeout_s:
+        return InlineExecutor(spec, raise_errors=settings.raise_errors)
+    return ProcessPool(spec, settings.processes, timeout_s=settings.timeout_s)
