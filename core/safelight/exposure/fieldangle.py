@@ -32,8 +32,8 @@ class FieldAngleTransform(Protocol):
 class FieldAngleWcs:
     """Sky positions from field angles, the boresight and the boresight rotation angle of LSST.
 
-    Intermediate world coordinates are ``[[-cos, sin], [sin, cos]] @ field angle`` with the rotation angle (no flip of x),
-    which are then deprojected gnomonically about the boresight, as LSST's Gen2 raw WCS.
+    Intermediate world coordinates are ``[[-cos, sin], [sin, cos]] @ field angle`` with the rotation angle (no flip
+    of x), which are then deprojected gnomonically about the boresight, as LSST's Gen2 raw WCS.
     """
 
     transform: FieldAngleTransform

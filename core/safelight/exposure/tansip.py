@@ -40,8 +40,8 @@ def header_without_wcs(header: Mapping[str, Any]) -> dict[str, Any]:
 class TanSipWcs:
     """Gnomonic projection with SIP polynomials; pixels 0-based, angles in degrees, ICRS.
 
-    Intermediate world coordinates are ``cd @ (u + A(u, v), v + B(u, v))`` with ``(u, v) = pixel - crpix``. The inverse
-    iterates the forward polynomials, so that it is exact; `ap` and `bp` only start it (and serve readers that need them).
+    Intermediate world coordinates are ``cd @ (u + A(u, v), v + B(u, v))`` with ``(u, v) = pixel - crpix``. The
+    inverse iterates the forward polynomials, so that it is exact; `ap` and `bp` only start it (and serve others).
     """
 
     crpix: FloatArray  # (2,), 0-based
@@ -163,9 +163,9 @@ class TanSipWcs:
     def from_header(cls, header: Mapping[str, Any]) -> TanSipWcs:
         """The TAN or TAN-SIP WCS of FITS cards, read with tolerance.
 
-        SIP coefficients count even when CTYPE says a bare ``RA---TAN`` (astrometry.net rewritten by other tools); with both
-        CD and PC the CD counts; CDELT with CROTA2 or PC is understood; FK5 of 2000 is taken as ICRS (they agree to 25 mas),
-        other systems are precessed.
+        SIP coefficients count even when CTYPE says a bare ``RA---TAN`` (astrometry.net rewritten by other tools); with
+        both CD and PC the CD counts; CDELT with CROTA2 or PC is understood; FK5 of 2000 is taken as ICRS (they agree to
+        25 mas), other systems are precessed.
 
         Raises
         ------

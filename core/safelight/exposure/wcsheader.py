@@ -40,8 +40,8 @@ def read_tan_sip(header: Mapping[str, Any]) -> TanSipWcs:
         raise _no_wcs(f"its declination is {crval[1]}")
     cd = _turned_by_lonpole(header, cd)
     crval, cd = _to_icrs(header, crval, cd)
-    sip = [_sip_matrix(header, name) for name in ("A", "B", "AP", "BP")]
-    return TanSipWcs(crpix, crval, cd, *sip)
+    a, b, ap, bp = (_sip_matrix(header, name) for name in ("A", "B", "AP", "BP"))
+    return TanSipWcs(crpix, crval, cd, a, b, ap, bp)
 
 
 def _no_wcs(reason: str) -> ProcessingError:
@@ -51,7 +51,7 @@ def _no_wcs(reason: str) -> ProcessingError:
 def _number(header: Mapping[str, Any], keyword: str, default: float | None = None) -> float:
     value = header.get(keyword, default)
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)
     except (TypeError, ValueError):
         raise _no_wcs(f"{keyword} is {value!r}" if value is not None else f"{keyword} is missing") from None
     if not math.isfinite(number):

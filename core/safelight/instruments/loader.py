@@ -47,7 +47,9 @@ def load_instrument(name_or_path: str | Path) -> Instrument:
 
 
 def instrument_for_mapper(dotted: str) -> Instrument:
-    """The camera of a Gen2 mapper class, e.g. ``"lsst.obs.hsc.HscMapper"``; also ``"safelight.NAME"`` and paths of YAML files.
+    """The camera of a Gen2 mapper class, e.g. ``"lsst.obs.hsc.HscMapper"``.
+
+    Also of ``"safelight.NAME"``, of the name of a camera that comes with Safelight and of the path of a YAML file.
 
     Raises
     ------

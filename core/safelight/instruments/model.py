@@ -1,7 +1,8 @@
 """What a camera is: detectors, amplifiers, filters, distortion and colour terms, as validated data.
 
 Instances come from one YAML file per camera (`load_instrument`); see `data/hsc.yaml` for a complete one and
-`data/generic.yaml` for the least that is needed and for the format. Boxes are (x0, y0, width, height) in 0-based pixels.
+`data/generic.yaml` for the least that is needed and for the format. Boxes are (x0, y0, width, height) in 0-based
+pixels.
 """
 
 from __future__ import annotations
@@ -306,6 +307,8 @@ class Instrument(_Model):
     registry_columns: dict[str, str] = Field(default_factory=dict)
     #: data-ID keys of a raw frame -> "str", "int" or "float", in the order of listings; empty: the common ones
     data_id_keys: dict[str, Literal["str", "int", "float"]] = Field(default_factory=dict)
+    #: configuration of processCcd that this camera needs, dotted path -> value, e.g. {"isr.doBias": False}
+    process_config: dict[str, Any] = Field(default_factory=dict)
 
     @cached_property
     def _by_key(self) -> dict[int | str, Detector]:

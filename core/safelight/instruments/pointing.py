@@ -65,8 +65,8 @@ def initial_wcs(
     """The WCS to start from, of the assembled frame, and where it comes from.
 
     The first of these that is possible: the camera's distortion model with the boresight and rotator angle
-    (``"camera model"``); a WCS in the header, unless the observer states a pointing (``"header"``); the boresight with the
-    pixel scale and the nominal orientation (``"pointing"``); none (``""``).
+    (``"camera model"``); a WCS in the header, unless the observer states a pointing (``"header"``); the boresight with
+    the pixel scale and the nominal orientation (``"pointing"``); none (``""``).
 
     Parameters
     ----------

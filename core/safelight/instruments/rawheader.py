@@ -37,8 +37,8 @@ def _has_end(block: bytes) -> bool:
 def parse_cards(block: bytes) -> dict[str, Any]:
     """Keyword -> value of all cards with a value; of repeated keywords the last counts, as in FITS readers.
 
-    HIERARCH keywords lose that word; strings continued by CONTINUE are joined; COMMENT and HISTORY are left out; values that
-    break the standard are kept as text.
+    HIERARCH keywords lose that word; strings continued by CONTINUE are joined; COMMENT and HISTORY are left out; values
+    that break the standard are kept as text.
     """
     text = block.decode("latin-1")
     cards: dict[str, Any] = {}

@@ -52,8 +52,8 @@ def read_raw(
 ) -> RawFrame:
     """A raw frame, mirrored as the camera file says, with its visit information and first WCS.
 
-    The mirroring is a property of the read-out and is always done (LSST's Gen2 skips it silently for files whose header has
-    no WCS, and then misplaces every amplifier).
+    The mirroring is a property of the read-out and is always done (LSST's Gen2 skips it silently for files whose header
+    has no WCS, and then misplaces every amplifier).
 
     Parameters
     ----------
@@ -73,14 +73,14 @@ def read_raw(
     Returns
     -------
     RawFrame
-        `pixels` is a view of an array in native byte order: uint16 for 16-bit frames with BZERO 32768, int32 for other integers
-        that fit, float32 otherwise.
+        `pixels` is a view of an array in native byte order: uint16 for 16-bit frames with BZERO 32768, int32 for other
+        integers that fit, float32 otherwise.
 
     Raises
     ------
     ProcessingError
-        ``RAW_UNREADABLE``, ``RAW_EMPTY``, ``RAW_NOT_FITS``, ``RAW_TRUNCATED``, ``RAW_WRONG_SIZE``, ``MISSING_KEYWORD`` or
-        ``BAD_KEYWORD``.
+        ``RAW_UNREADABLE``, ``RAW_EMPTY``, ``RAW_NOT_FITS``, ``RAW_TRUNCATED``, ``RAW_WRONG_SIZE``, ``MISSING_KEYWORD``
+        or ``BAD_KEYWORD``.
     """
     path = Path(path)
     pixels, header = _guarded(path, lambda: _read_image(path, workspace))
@@ -152,9 +152,6 @@ def _data_id(instrument: Instrument, header: Mapping[str, Any], ccd: int, filter
     columns = translate_header(instrument, header)
     keys = instrument.data_id_keys or columns
     return {key: columns[key] for key in keys if key in columns} | {"ccd": ccd, "filter": filter_name}
-
-
-# ---- files ------------------------------------------------------------------------------------------------------------
 
 
 def _guarded(path: Path, read: Callable[[], T]) -> T:
@@ -264,7 +261,7 @@ def _read_plain(path: Path, stream: BinaryIO, header: Mapping[str, Any], workspa
         data = np.empty((height, width), dtype)
     else:
         data = workspace.take("raw pixels", (height, width), dtype)
-    view = memoryview(data).cast("B") if data.size else memoryview(b"")
+    view = memoryview(cast(Any, data)).cast("B") if data.size else memoryview(b"")
     filled = 0
     while filled < len(view):
         count = stream.readinto(view[filled:])  # type: ignore[attr-defined]
@@ -283,11 +280,11 @@ def _scaled(data: NDArray[Any], header: Mapping[str, Any]) -> Pixels:
         np.bitwise_xor(unsigned, np.uint16(0x8000), out=unsigned)
         return unsigned
     if data.dtype.kind in "iu" and scale == 1.0 and zero == int(zero):
-        shifted = data.astype(np.int64 if data.dtype.itemsize == 4 and zero else np.int32)
+        shifted: Any = data.astype(np.int64 if data.dtype.itemsize == 4 and zero else np.int32)
         shifted += int(zero)
         if shifted.dtype == np.int32 or (shifted.size and np.abs(shifted).max() < 2**31):
-            return shifted.astype(np.int32, copy=False)
-        return shifted.astype(np.float32)
+            return cast("NDArray[np.int32]", shifted.astype(np.int32, copy=False))
+        return cast("NDArray[np.float32]", shifted.astype(np.float32))
     return (data.astype(np.float64) * scale + zero).astype(np.float32)
 
 

@@ -1,9 +1,9 @@
 """The small language in which a camera file says how header cards become registry columns and visit information.
 
-One rule a quantity; see `data/generic.yaml` for examples. The value of the first keyword that is present (and not blank)
-is stripped, then `pattern`, `map`, `replace`, `case`, `sexagesimal`, `scale` and `offset` act in this order, then it is
-cast to `type`. Without any of the keywords a `translator`, a rule written in Python (`safelight.instruments.translators`), is
-asked, and last the `default` is taken.
+One rule a quantity; see `data/generic.yaml` for examples. The value of the first keyword that is present (and not
+blank) is stripped; `pattern`, `map`, `replace`, `case`, `sexagesimal`, `scale` and `offset` act in this order; then it
+is cast to `type`. Without any of the keywords a `translator`, a rule written in Python
+(`safelight.instruments.translators`), is asked, and last the `default` is taken.
 """
 
 from __future__ import annotations
@@ -178,8 +178,8 @@ def sexagesimal(text: str, unit: Literal["hours", "degrees"]) -> float:
         return float(parts[0])
     if len(parts) > 3:
         raise ValueError(text)
-    magnitude = sum(abs(float(part)) / 60**k for k, part in enumerate(parts))
+    magnitude: float = sum(abs(float(part)) / 60.0**k for k, part in enumerate(parts))
     if any(float(part) >= 60 or float(part) < 0 for part in parts[1:]):
         raise ValueError(text)
-    sign = -1.0 if parts[0].startswith("-") else 1.0
+    sign: float = -1.0 if parts[0].startswith("-") else 1.0
     return sign * magnitude * (15.0 if unit == "hours" else 1.0)

@@ -49,7 +49,7 @@ def hsc_visit(header: Mapping[str, Any]) -> int:
         if frame is None:
             raise ProcessingError(
                 "BAD_KEYWORD",
-                f"EXP-ID = {exposure!r} has no number and FRAMEID = {_text(header, 'FRAMEID')!r} cannot be read in its place.",
+                f"EXP-ID = {exposure!r} has no number and FRAMEID = {_text(header, 'FRAMEID')!r} cannot stand in.",
             )
         letter, number = frame[1], int(frame[2])
         number -= number % 2
@@ -87,7 +87,7 @@ def seconds_since_2000(header: Mapping[str, Any]) -> int | None:
 
 
 def focal_length_scale(header: Mapping[str, Any]) -> float | None:
-    """Arcseconds per (binned) pixel from the pixel's size in micrometres and the focal length in mm; None if unknown."""
+    """Arcseconds per (binned) pixel from the pixel size in micrometres and the focal length in mm; None if unknown."""
     try:
         size, focal_length = float(header.get("XPIXSZ", 0)), float(header.get("FOCALLEN", 0))
     except (TypeError, ValueError):
