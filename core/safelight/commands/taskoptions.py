@@ -90,7 +90,7 @@ def _level(text: str) -> LogLevel:
     return LogLevel(component, _LEVELS[name.upper()])
 
 
-def TaskParser(prog: str, description: str, example: str, *, for_plan: bool = False) -> Parser:  # noqa: N802
+def TaskParser(prog: str, description: str, example: str, *, for_plan: bool = False) -> Parser:
     """The parser of processCcd.py and its kin; `for_plan` leaves out what only concerns running."""
     parser = _TaskParser(prog=prog, description=description, example=example, fromfile_prefix_chars="@")
     parser.add_argument("input", metavar="DATA", help="input repository; must come first")

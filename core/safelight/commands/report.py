@@ -1,0 +1,92 @@
+"""``safelight report``: one row a CCD of a rerun."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safelight.commands.run import DEFAULT_RERUN
+from safelight.commands.shell import Parser, arguments_of
+from safelight.errors import DatasetNotFound
+
+if TYPE_CHECKING:
+    from safelight.commands.taskoptions import TaskOptions
+    from safelight.processccd.report import ReportFormat
+
+__all__ = ["main", "print_report"]
+
+_DESCRIPTION = """\
+One row for each CCD of a rerun: data ID, status, caveats, code and message of a failure,
+and what was measured. The table leaves out columns that are empty throughout."""
+
+_EXAMPLE = "safelight report DATA --rerun first --format csv > first.csv"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = Parser(prog="safelight report", description=_DESCRIPTION, example=_EXAMPLE)
+    parser.add_argument("input", metavar="DATA", help="the repository")
+    add_output_options(parser)
+    parser.add_argument("--id", dest="ids", nargs="*", metavar="KEY=V", help="only these (default: all)")
+    parser.add_argument("--format", choices=("table", "json", "csv", "ecsv"), default="table", help="(default: table)")
+    options = parser.parse_args(arguments_of(argv))
+    output = output_of(options)
+    _print(output, options.format, options.ids or [])
+    return 0
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """The options that name a rerun."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--rerun", metavar="NAME", help=f"the rerun (default: {DEFAULT_RERUN})")
+    group.add_argument("--output", metavar="P", help="an output repository instead of a rerun")
+
+
+def output_of(options: argparse.Namespace) -> Path:
+    """The directory of the rerun that the options name; raises `DatasetNotFound` where there is none."""
+    from safelight.butler.repository import open_repository
+    from safelight.butler.rerun import list_reruns
+    from safelight.butler.roots import resolve_roots
+
+    rerun = options.rerun or (None if options.output else DEFAULT_RERUN)
+    roots = resolve_roots(options.input, rerun=rerun, output=options.output)
+    open_repository(roots.root)
+    assert roots.output is not None
+    if not roots.output.is_dir():
+        reruns = list_reruns(roots.root)
+        raise DatasetNotFound(
+            "NO_SUCH_RERUN",
+            f"There is no rerun {options.rerun or options.output or DEFAULT_RERUN} in {roots.root}.",
+            f"There are: {', '.join(reruns)}." if reruns else "Nothing has been run in this repository yet.",
+        )
+    return roots.output
+
+
+def print_report(options: TaskOptions, form: ReportFormat) -> None:
+    """Print the report of the rerun that a task's options name."""
+    from safelight.butler.roots import resolve_roots
+
+    roots = resolve_roots(options.input, rerun=options.rerun, output=options.output)
+    if roots.output is not None and roots.output.is_dir():
+        _print(roots.output, form, [])
+
+
+def _print(output: Path, form: ReportFormat, words: Sequence[str]) -> None:
+    from safelight.dataid import select_rows
+    from safelight.processccd.ledger import OutcomeLedger
+    from safelight.processccd.report import render_report, report_rows
+
+    with OutcomeLedger(output) as ledger:
+        ccds = ledger.ccds()
+    rows = report_rows(ccds)
+    if words and rows:
+        keys = {key: _type_name(value) for key, value in ccds[0].data_id.items()}
+        rows = select_rows(rows, words, keys)
+    sys.stdout.write(render_report(rows, form, meta={"rerun": str(output)}))
+
+
+def _type_name(value: object) -> type:
+    return type(value)
