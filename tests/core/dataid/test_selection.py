@@ -170,10 +170,37 @@ def test_empty_selection_of_several_groups_explains_each() -> None:
 
 
 _WORDS = st.sampled_from(
-    """visit=903334 visit=903334..903988:2 visit!=903986 visit>=903336 visit<903986 visit~*8[68] ccd=16^22^99 ccd=0..50:4
-    ccd!=16..23^100 ccd>22 filter=HSC-R filter~HSC-[!R] filter~[ filter!=HSC-I filter>HSC-I expTime=30 expTime=0..60:15
-    expTime<=29.5 expTime>=30 field=STRIPE82L field~*82? field=1..9 dateObs>2013-06-17 taiObs<=2013-06-17 field=
-    pointing=533^671 pointing=0..99999999999999999999 visit~903* field~[]S]*""".split()
+    [
+        "visit=903334",
+        "visit=903334..903988:2",
+        "visit!=903986",
+        "visit>=903336",
+        "visit<903986",
+        "visit~*8[68]",
+        "ccd=16^22^99",
+        "ccd=0..50:4",
+        "ccd!=16..23^100",
+        "ccd>22",
+        "filter=HSC-R",
+        "filter~HSC-[!R]",
+        "filter~[",
+        "filter!=HSC-I",
+        "filter>HSC-I",
+        "expTime=30",
+        "expTime=0..60:15",
+        "expTime<=29.5",
+        "expTime>=30",
+        "field=STRIPE82L",
+        "field~*82?",
+        "field=1..9",
+        "dateObs>2013-06-17",
+        "taiObs<=2013-06-17",
+        "field=",
+        "pointing=533^671",
+        "pointing=0..99999999999999999999",
+        "visit~903*",
+        "field~[]S]*",
+    ]
 )
 
 
