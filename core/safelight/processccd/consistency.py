@@ -1,4 +1,4 @@
-"""A rerun has one configuration and one set of package versions: compared before anything runs, written at the first run.
+"""A rerun has one configuration and one set of package versions: written at the first run, compared before any other.
 
 The comparison writes nothing, so that a plan can show what a run would say.
 """

@@ -95,4 +95,3 @@ def _write_metadata(path: Path, metadata: dict[str, dict[str, Any]], outcome: Cc
     }
     tree = {"processCcd": top} | dict(sorted(metadata.items()))
     path.write_text(yaml.safe_dump(plain(tree), sort_keys=False, allow_unicode=True), encoding="utf-8")
-

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlanOptions", "make_plan"]
 
-#: Bytes of output per pixel before any is known: image and variance hardly compress, the mask does, catalogues are small.
+#: Bytes of output per pixel before any is known: image and variance hardly compress, the mask does.
 _BYTES_PER_PIXEL = 7.0
 
 
@@ -68,7 +68,7 @@ def make_plan(
     rows: Sequence[dict[str, Any]],
     config: ProcessCcdConfig,
     layers: ConfigLayers,
-    options: PlanOptions = PlanOptions(),  # noqa: B008 - frozen
+    options: PlanOptions = PlanOptions(),
 ) -> Plan:
     """Plan the CCDs of `rows` (data IDs as `Butler.query` gives them) for the butler's output."""
     output = butler.require_output()
@@ -173,9 +173,7 @@ class _Planner:
                 "Ingest it again.",
                 row,
             )
-        return MasterChoice(
-            kind, choice.path, choice.calib_date, choice.valid_start, choice.valid_end, choice.reason
-        )
+        return MasterChoice(kind, choice.path, choice.calib_date, choice.valid_start, choice.valid_end, choice.reason)
 
     def _known_inputs(self, inputs: _Inputs) -> tuple[InputFile, ...]:
         """Fingerprints whose checksums are known already, for the worker to take over."""

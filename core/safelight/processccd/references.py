@@ -92,8 +92,7 @@ class ReferencePlanner:
         return DatasetNotFound(
             "NO_REFERENCE_CATALOG",
             f"There is no reference catalogue for {role} {wanted}. {there}",
-            f"Name one with -c calibrate.{loader}.ref_dataset_name=NAME, or ingest one with "
-            "ingestReferenceCatalog.py.",
+            f"Name one with -c calibrate.{loader}.ref_dataset_name=NAME, or ingest one with ingestReferenceCatalog.py.",
         )
 
     def _shard_ids(self, raw: Path, data_id: Mapping[str, Any]) -> list[int]:

@@ -14,7 +14,7 @@ from safelight.processccd.journal import finite
 if TYPE_CHECKING:
     from safelight.processccd.ledger import RecordedCcd
 
-__all__ = ["COLUMNS", "Column", "REPORT_FORMATS", "render_report", "report_rows"]
+__all__ = ["COLUMNS", "REPORT_FORMATS", "Column", "render_report", "report_rows"]
 
 ReportFormat = Literal["table", "json", "csv", "ecsv"]
 REPORT_FORMATS: tuple[ReportFormat, ...] = ("table", "json", "csv", "ecsv")

@@ -193,8 +193,9 @@ class Runner:
         failure = outcome.failure
         if failure is not None:
             where = f" in {failure.step}" if failure.step else ""
-            text = f"failed{where}: {failure.message} [{failure.code}]"
-            self._record(outcome.key, logging.ERROR, "processCcd", text + (f" ({failure.hint})" if failure.hint else ""))
+            hint = f" ({failure.hint})" if failure.hint else ""
+            text = f"failed{where}: {failure.message} [{failure.code}]{hint}"
+            self._record(outcome.key, logging.ERROR, "processCcd", text)
         for caveat in outcome.caveats:
             self._record(outcome.key, logging.WARNING, "processCcd", f"{caveat.code}: {caveat.message}")
         self._emit(
@@ -231,9 +232,7 @@ class Runner:
 
         now = time.time()
         self._logs.write(key, level, component, message, now)
-        self._emit(
-            events.LogRecorded(time=now, ccd=key, level=level_name(level), component=component, message=message)
-        )
+        self._emit(events.LogRecorded(time=now, ccd=key, level=level_name(level), component=component, message=message))
 
     def _emit(self, event: events.Event) -> None:
         with self._lock:
