@@ -1,0 +1,102 @@
+"""Is a match of two star lists more than chance? The expected number of false matches in the whole search.
+
+Under chance, each source has a reference star within the tolerance with a probability p that the local density of
+references gives, so the number of matched sources is binomial. A search tries a huge number of distinguishable
+transformations; their number times the binomial tail is the number of solutions as good as this one that chance alone
+would bring (the a-contrario criterion of Desolneux, Moisan & Morel 2000). Stars that the transformation was fitted to
+cannot vouch for it: three for a linear map. p is also measured, on displaced copies of the list, since real catalogues
+cluster.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.special import betainc, betaln
+
+from safelight.calibrate.plane import FloatArray
+
+__all__ = ["SearchSpace", "log10_binomial_tail", "log10_false_matches"]
+
+STARS_ABSORBED = 3  # an affine map goes exactly through three stars
+N_DISPLACED = 16  # displaced copies that measure the chance rate
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """How much was tried: offsets (radius), rotations, scales and parities."""
+
+    max_offset_arcsec: float
+    max_rotation_deg: float
+    max_scale_error: float
+    parities: int
+    frame_radius_arcsec: float
+
+    def log10_trials(self, tolerance_arcsec: float) -> float:
+        """Number of transformations that differ by more than the tolerance somewhere in the frame, as log10."""
+        lever = self.frame_radius_arcsec / tolerance_arcsec
+        shifts = 1.0 + (self.max_offset_arcsec / tolerance_arcsec) ** 2
+        rotations = 1.0 + 2.0 * math.radians(min(self.max_rotation_deg, 180.0)) * lever
+        scales = 1.0 + 2.0 * self.max_scale_error * lever
+        return math.log10(shifts * rotations * scales * self.parities)
+
+
+def log10_binomial_tail(k: int, n: int, p: float) -> float:
+    """log10 of the probability of at least `k` successes in `n` trials of probability `p`; never overflows."""
+    if k <= 0:
+        return 0.0
+    if k > n:
+        return -math.inf
+    p = min(max(p, 1e-300), 1.0)
+    tail = float(betainc(k, n - k + 1, p))
+    if tail > 1e-290:
+        return math.log10(tail)
+    # leading term of the incomplete beta function, an upper bound to within a factor 1/(1-p)
+    log_tail = k * math.log(p) + (n - k + 1) * math.log1p(-p) - math.log(k) - float(betaln(k, n - k + 1))
+    return log_tail / math.log(10) - math.log10(max(1.0 - p, 1e-3))
+
+
+def log10_false_matches(
+    xi: FloatArray, eta: FloatArray, tree: cKDTree, tolerance: float, n_matched: int, density: float, space: SearchSpace
+) -> float:
+    """log10 of the number of solutions this good that chance would bring in the whole search.
+
+    Parameters
+    ----------
+    xi, eta
+        Sources after the transformation, arcsec.
+    tree
+        Reference stars in the same plane, arcsec.
+    tolerance
+        Radius in which a reference counts as matched, arcsec.
+    n_matched
+        Sources matched one to one.
+    density
+        Reference stars per square arcsec inside the frame.
+    space
+        What was searched.
+    """
+    n = len(xi)
+    expected = 1.0 - math.exp(-density * math.pi * tolerance**2)
+    trials = space.log10_trials(tolerance)
+    counted, free = n_matched - STARS_ABSORBED, max(n - STARS_ABSORBED, 0)
+    tail = log10_binomial_tail(counted, free, expected)
+    if trials + tail > 0.0:  # nothing special already; clustering can only make it less so
+        return trials + tail
+    measured = _measured_chance(xi, eta, tree, tolerance)
+    return trials + (log10_binomial_tail(counted, free, measured) if measured > expected else tail)
+
+
+def _measured_chance(xi: FloatArray, eta: FloatArray, tree: cKDTree, tolerance: float) -> float:
+    """Share of sources with a reference within the tolerance when the list is displaced by 4 to 30 tolerances."""
+    angles = np.arange(N_DISPLACED) * 2.399963  # golden angle: spread evenly, no grid
+    radii = tolerance * np.linspace(4.0, 30.0, N_DISPLACED)
+    hits = 0
+    for angle, radius in zip(angles, radii, strict=True):
+        shifted = np.column_stack([xi + radius * np.cos(angle), eta + radius * np.sin(angle)])
+        distance, _ = tree.query(shifted, distance_upper_bound=tolerance)
+        hits += int(np.isfinite(distance).sum())
+    return hits / (N_DISPLACED * max(len(xi), 1))

@@ -1,0 +1,184 @@
+"""The astrometric half of the step: select, match, fit, judge, render."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from safelight.calibrate.config import CalibrateConfig, ReferenceLoaderConfig
+from safelight.calibrate.first_wcs import FirstWcs, search_range
+from safelight.calibrate.matching import PatternMatch, PatternSearch, match_pattern
+from safelight.calibrate.plane import FloatArray
+from safelight.calibrate.quality import WcsQuality, judge_wcs
+from safelight.calibrate.selection import SourceList, select_sources
+from safelight.calibrate.wcs_fit import WcsSolution, fit_wcs
+from safelight.caveats import Caveat
+from safelight.errors import ProcessingError
+from safelight.exposure.wcs import TanSipWcs, angular_separation, render_tan_sip
+from safelight.instruments.model import Instrument
+from safelight.refcats import ReferenceCatalog
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+__all__ = ["Astrometry", "reference_errors", "solve_astrometry"]
+
+UNKNOWN_POSITION_ERROR_MAS = 10.0
+LEAST_POSITION_ERROR_MAS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Astrometry:
+    """A solved CCD."""
+
+    wcs: TanSipWcs
+    solution: WcsSolution
+    match: PatternMatch
+    quality: WcsQuality
+    sources: SourceList
+    metrics: dict[str, float]
+    caveats: list[Caveat]
+    metadata: dict[str, Any]
+
+
+def solve_astrometry(
+    src: Table,
+    shape: tuple[int, int],
+    first: FirstWcs,
+    catalog: ReferenceCatalog,
+    config: CalibrateConfig,
+    instrument: Instrument,
+) -> Astrometry:
+    """Match the sources of a CCD to reference stars and fit its WCS.
+
+    Parameters
+    ----------
+    src
+        The source table.
+    shape
+        (height, width) of the CCD, pixels.
+    first
+        The WCS to start from.
+    catalog
+        Reference stars, loaded out to the pointing uncertainty.
+    config, instrument
+        Step configuration and camera.
+
+    Raises
+    ------
+    ProcessingError
+        ``TOO_FEW_STARS``, ``WCS_NO_MATCH``, ``WCS_UNSUPPORTED``, ``SOURCES_INCOMPLETE``.
+    """
+    height, width = shape
+    astrometry = config.astrometry
+    sources = select_sources(src, width, height, astrometry.minSnr)
+    p, q = first.plane.project(*first.wcs.pixel_to_sky(sources.x, sources.y))
+    xi, eta = first.plane.project(catalog.ra_deg, catalog.dec_deg)
+    order = np.argsort(_brightness(catalog), kind="stable")
+    order = order[np.isfinite(xi[order]) & np.isfinite(eta[order])]
+    limits = search_range(first, astrometry, instrument)
+    modelled = first.origin == "camera model"
+    search = PatternSearch(
+        corners=first.corners,
+        pixel_scale=first.pixel_scale,
+        max_offset=limits.pointing_uncertainty_arcsec,
+        max_rotation_deg=limits.rotation_uncertainty_deg,
+        max_scale_error=limits.scale_uncertainty,
+        any_rotation=astrometry.matcher.anyRotation and not modelled,
+        parities=1 if modelled or (limits.parity_known and first.origin == "pointing") else 2,
+    )
+    match = match_pattern(p, q, xi[order], eta[order], search, astrometry.matcher)
+    fitter = astrometry.wcsFitter
+    max_order = fitter.maxOrder if first.origin == "pointing" else fitter.maxModelOrder
+    solution = fit_wcs(
+        first.wcs,
+        first.plane,
+        match,
+        sources,
+        catalog,
+        reference_errors(catalog, config.astromRefObjLoader),
+        shape,
+        astrometry,
+        max_order,
+    )
+    systematic = config.astromRefObjLoader.systematicFloor
+    systematic = catalog.systematic_floor_mas if systematic is None else systematic
+    quality, caveats = judge_wcs(solution, sources, shape, systematic, astrometry)
+    wcs = render_tan_sip(solution.wcs, width, height, fitter.renderTolerance)
+    if wcs.max_error_mas > 10.0 * fitter.renderTolerance:
+        raise ProcessingError(
+            "WCS_UNSUPPORTED",
+            f"The fitted WCS cannot be rendered as TAN-SIP: {wcs.max_error_mas:.2g} mas off at worst.",
+            "A correction of so high a degree is not to be trusted: set calibrate.astrometry.wcsFitter.maxOrder lower.",
+        )
+    metrics = _metrics(solution, quality, first, shape)
+    metadata = _metadata(solution, match, quality, first, wcs, len(catalog))
+    return Astrometry(wcs, solution, match, quality, sources, metrics, caveats, metadata)
+
+
+def reference_errors(catalog: ReferenceCatalog, loader: ReferenceLoaderConfig) -> tuple[FloatArray, FloatArray]:
+    """Position errors of the references in either axis, arcsec, with the configured floor."""
+    errors = []
+    for stated in (catalog.ra_error_mas, catalog.dec_error_mas):
+        known = np.isfinite(stated) & (stated > 0)
+        if loader.positionErrorFloor is not None:
+            error = np.where(known, np.maximum(stated, loader.positionErrorFloor), loader.positionErrorFloor)
+        else:
+            error = np.where(known, np.maximum(stated, LEAST_POSITION_ERROR_MAS), UNKNOWN_POSITION_ERROR_MAS)
+        errors.append(np.maximum(error, 1e-3) / 1000.0)
+    return errors[0], errors[1]
+
+
+def _brightness(catalog: ReferenceCatalog) -> FloatArray:
+    """A magnitude for ranking: of each star's brightest band; faint where there is none."""
+    if not catalog.flux_njy:
+        return np.zeros(len(catalog))
+    fluxes = np.stack([np.nan_to_num(flux, nan=0.0) for flux in catalog.flux_njy.values()])
+    return -np.asarray(fluxes.max(axis=0), dtype=np.float64)
+
+
+def _metrics(solution: WcsSolution, quality: WcsQuality, first: FirstWcs, shape: tuple[int, int]) -> dict[str, float]:
+    centre = (np.array([(shape[1] - 1) / 2]), np.array([(shape[0] - 1) / 2]))
+    ra, dec = solution.wcs.pixel_to_sky(*centre)
+    offset = angular_separation(ra, dec, first.plane.ra_deg, first.plane.dec_deg)
+    return {
+        "wcs_matches": float(quality.n_matches),
+        "wcs_rms_mas": quality.rms_mas,
+        "wcs_reserved_median_mas": quality.reserved_median_mas,
+        "wcs_error_mas": quality.error_mas,
+        "wcs_offset_arcsec": float(offset[0]) * 3600.0,
+        "wcs_rotation_deg": solution.wcs.alignment.rotation_deg,
+        "wcs_cv_rms_px": quality.cv_rms_px,
+        "n_associated": float(len(solution.stars.source)),
+    }
+
+
+def _metadata(
+    solution: WcsSolution,
+    match: PatternMatch,
+    quality: WcsQuality,
+    first: FirstWcs,
+    wcs: TanSipWcs,
+    n_references: int,
+) -> dict[str, Any]:
+    stars = solution.stars
+    return {
+        "firstWcsOrigin": first.origin,
+        "referencesLoaded": n_references,
+        "matcher": match.method,
+        "matcherPairs": match.n_matched,
+        "matcherLog10FalseMatches": round(match.log10_false, 2),
+        "mirrored": solution.wcs.alignment.mirrored,
+        "scaleRatio": solution.wcs.alignment.scale,
+        "correctionDegree": solution.fit.degree,
+        "scatterMas": 1000.0 * solution.fit.scatter,
+        "fitted": quality.n_matches,
+        "clipped": int((stars.eligible & ~stars.reserved & ~stars.used).sum()),
+        "reserved": quality.n_reserved,
+        "associatedNotFitted": int((~stars.eligible).sum()),
+        "pullScale": quality.pull_scale,
+        "pixelScaleArcsec": solution.pixel_scale,
+        "sipErrorMas": wcs.max_error_mas,
+    }

@@ -1,0 +1,164 @@
+"""How good the fitted WCS is, said by stars that it was not fitted to; and when to doubt or refuse it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from safelight.calibrate.config import AstrometryConfig
+from safelight.calibrate.plane import FloatArray
+from safelight.calibrate.polynomial_fit import robust_scale
+from safelight.calibrate.selection import SourceList
+from safelight.calibrate.wcs_fit import WcsSolution
+from safelight.caveats import Caveat
+from safelight.errors import ProcessingError
+
+__all__ = ["WcsQuality", "judge_wcs"]
+
+GRID = (32, 64)  # points across and along the CCD at which the error is propagated
+FAR = 0.25  # of the CCD's diagonal: farther than this from every fitted star the WCS is extrapolated
+
+
+@dataclass(frozen=True, slots=True)
+class WcsQuality:
+    """Figures of merit; distances are on the sky with both axes together."""
+
+    n_matches: int  # stars fitted, clipped ones not counted
+    n_reserved: int
+    rms_mas: float  # fitted stars, sqrt(mean(dxi² + deta²))
+    reserved_median_mas: float  # stars outside the fit: reserved, or cross-validated
+    cv_rms_px: float  # cross-validated, stars that the fit clipped not counted
+    error_mas: float  # median over the CCD of the 1-sigma error, catalogue floor included
+    pull_scale: float  # what the formal covariance was multiplied by, as a standard deviation
+
+
+def judge_wcs(
+    solution: WcsSolution, sources: SourceList, shape: tuple[int, int], systematic_mas: float, config: AstrometryConfig
+) -> tuple[WcsQuality, list[Caveat]]:
+    """Measure a solution with unfitted stars.
+
+    Parameters
+    ----------
+    solution
+        The fit.
+    sources
+        The list that the fit's stars index.
+    shape
+        (height, width) of the CCD, pixels.
+    systematic_mas
+        Error of the reference catalogue per axis that averaging does not reduce.
+    config
+        Thresholds.
+
+    Raises
+    ------
+    ProcessingError
+        ``WCS_UNSUPPORTED`` where the scatter is too large, or unfitted stars disagree with the fit.
+    """
+    stars, fit = solution.stars, solution.fit
+    used = stars.residual[stars.used]
+    rms = float(np.sqrt((used**2).sum(axis=1).mean()))
+    crossed = stars.cross_validated[stars.used]
+    crossed = crossed[np.isfinite(crossed).all(axis=1)]
+    judges = stars.reserved if stars.reserved.any() else stars.used
+    unfitted = stars.residual[judges] if stars.reserved.any() else stars.cross_validated[judges]
+    good = np.isfinite(unfitted).all(axis=1)
+    unfitted, expected = unfitted[good], _expected_variance(solution, judges)[good]
+    pull_scale = robust_scale((unfitted / np.sqrt(expected)).ravel())
+    if not math.isfinite(pull_scale):
+        raise ProcessingError(
+            "WCS_UNSUPPORTED",
+            f"{int(stars.used.sum())} fitted stars are too few to leave any out, so nothing can test the WCS.",
+            "Use a deeper reference catalogue.",
+        )
+    quality = WcsQuality(
+        n_matches=int(stars.used.sum()),
+        n_reserved=int(stars.reserved.sum()),
+        rms_mas=1000.0 * rms,
+        reserved_median_mas=1000.0 * float(np.median(np.hypot(*unfitted.T))),
+        cv_rms_px=float(np.sqrt((crossed**2).sum(axis=1).mean())) / solution.pixel_scale if len(crossed) else math.nan,
+        error_mas=_error_mas(solution, shape, max(pull_scale, 1.0), systematic_mas),
+        pull_scale=max(pull_scale, 1.0),
+    )
+    _require_small_scatter(quality, solution, config)
+    caveats = _compare_unfitted(quality, pull_scale, len(unfitted), config)
+    caveats += _coverage(solution, sources, shape, config)
+    if quality.n_matches < config.quality.fewStars:
+        caveats.append(
+            Caveat(
+                "FEW_ASTROMETRIC_STARS",
+                f"The WCS rests on {quality.n_matches} stars (fewer than {config.quality.fewStars}); "
+                f"degree of the correction {fit.degree}.",
+            )
+        )
+    return quality, caveats
+
+
+def _expected_variance(solution: WcsSolution, stars: np.ndarray) -> FloatArray:
+    """(n, 2) arcsec²: what unfitted stars should scatter by: their own variance and that of the fit at their place."""
+    xi, eta = solution.stars.position[stars].T
+    result: FloatArray = solution.stars.variance[stars] + solution.fit.variance_at(xi, eta)
+    return result
+
+
+def _error_mas(solution: WcsSolution, shape: tuple[int, int], pull_scale: float, systematic_mas: float) -> float:
+    x, y = np.meshgrid(np.linspace(0, shape[1] - 1, GRID[0]), np.linspace(0, shape[0] - 1, GRID[1]))
+    wcs = solution.wcs
+    xi, eta = wcs.alignment.apply(*wcs.first_plane.project(*wcs.first.pixel_to_sky(x.ravel(), y.ravel())))
+    statistical = 1000.0 * pull_scale * np.sqrt(solution.fit.variance_at(xi, eta).sum(axis=1))
+    return float(np.median(np.hypot(statistical, math.sqrt(2.0) * systematic_mas)))
+
+
+def _require_small_scatter(quality: WcsQuality, solution: WcsSolution, config: AstrometryConfig) -> None:
+    limit = config.wcsFitter.maxScatterArcsec or solution.pixel_scale
+    per_axis = quality.rms_mas / 1000.0 / math.sqrt(2.0)
+    if per_axis > limit:
+        raise ProcessingError(
+            "WCS_UNSUPPORTED",
+            f"The fitted stars scatter by {per_axis:.3f} arcsec per axis, more than {limit:.3f}.",
+            "Look at the PSF and the match; calibrate.astrometry.wcsFitter.maxScatterArcsec sets the limit.",
+        )
+
+
+def _compare_unfitted(quality: WcsQuality, ratio: float, n: int, config: AstrometryConfig) -> list[Caveat]:
+    """Unfitted stars scatter `ratio` times what is expected: nothing, a caveat, or a failure."""
+    limits = config.quality
+    # standard error of a scale from 2n values by the median absolute deviation (efficiency 0.37)
+    uncertainty = ratio / math.sqrt(2.0 * 2.0 * n * 0.37)
+    significant = ratio - 1.0 > limits.significance * uncertainty
+    kind = "reserved" if quality.n_reserved else "cross-validated"
+    sentence = (
+        f"{n} {kind} stars scatter {ratio:.2f} ± {uncertainty:.2f} times what the fit and their errors predict "
+        f"(median distance {quality.reserved_median_mas:.1f} mas, fitted rms {quality.rms_mas:.1f} mas)."
+    )
+    if significant and ratio > limits.reservedRatioFailure:
+        raise ProcessingError(
+            "WCS_UNSUPPORTED", sentence, "The fit does not hold where it was not fitted: too high an order?"
+        )
+    if significant and ratio > limits.reservedRatioCaveat:
+        return [Caveat("WCS_RESERVED_RESIDUAL_HIGH", sentence)]
+    return []
+
+
+def _coverage(
+    solution: WcsSolution, sources: SourceList, shape: tuple[int, int], config: AstrometryConfig
+) -> list[Caveat]:
+    """Whether fitted stars cover the CCD."""
+    used = solution.stars.source[solution.stars.used]
+    x, y = np.meshgrid(np.linspace(0, shape[1] - 1, GRID[0]), np.linspace(0, shape[0] - 1, GRID[1]))
+    distance, _ = cKDTree(np.column_stack([sources.x[used], sources.y[used]])).query(
+        np.column_stack([x.ravel(), y.ravel()])
+    )
+    reach = FAR * math.hypot(*shape)
+    share = float((distance > reach).mean())
+    if share <= config.quality.extrapolatedFraction:
+        return []
+    return [
+        Caveat(
+            "WCS_EXTRAPOLATED",
+            f"{100 * share:.0f} % of the CCD lies more than {reach:.0f} pixels from every fitted star.",
+        )
+    ]

@@ -1,0 +1,288 @@
+"""From an accepted pattern to the fitted WCS: associate, fit, associate again, with stars reserved from the start.
+
+The correction is a polynomial in the tangent plane about the CCD's centre, on top of the first WCS. Its degree is the
+lowest that cross-validation cannot tell from the best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.calibrate.association import mutual_nearest
+from safelight.calibrate.config import AstrometryConfig, WcsFitterConfig
+from safelight.calibrate.corrected_wcs import Alignment, CorrectedWcs
+from safelight.calibrate.matching import PatternMatch
+from safelight.calibrate.plane import FloatArray, TangentPlane
+from safelight.calibrate.polynomial_fit import FitData, PolynomialFit, cross_validate, fit_polynomial, n_parameters
+from safelight.calibrate.reserve import assign_folds, reserved
+from safelight.calibrate.selection import SourceList
+from safelight.errors import ProcessingError
+from safelight.exposure import SkyWcs
+from safelight.refcats import ReferenceCatalog
+
+__all__ = ["MatchedStars", "WcsSolution", "fit_wcs"]
+
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+
+FIRST_RADIUS_PIXELS = 3.0
+AFFINE_ALWAYS = 15  # with so many stars a similarity is no longer tried: refraction stretches one axis
+POINT_SOURCES_ENOUGH = 30  # with so many point sources extended ones stay out of the fit
+MANY_STARS = 150  # five folds do
+OBSERVED_NUMBERS_PER_PARAMETER = 2.0  # an affine map (6) takes 6 stars, degree 2 (12) 12, degree 3 (20) 20
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedStars:
+    """Associated pairs; `source` and `reference` are positions in the source list and the catalogue."""
+
+    source: IntArray
+    reference: IntArray
+    eligible: BoolArray  # good enough for a fit
+    reserved: BoolArray  # eligible and kept out of the fit, to judge it
+    used: BoolArray  # entered the fit and was not clipped
+    position: FloatArray  # (n, 2) arcsec, source in the plane before the polynomial
+    residual: FloatArray  # (n, 2) arcsec along xi and eta, reference minus source
+    variance: FloatArray  # (n, 2) arcsec², of each star about the true solution
+    cross_validated: FloatArray  # (n, 2) arcsec, from fits without the star; NaN for stars outside the fit
+
+
+@dataclass(frozen=True, slots=True)
+class WcsSolution:
+    """The fitted WCS and what it rests on."""
+
+    wcs: CorrectedWcs
+    fit: PolynomialFit
+    stars: MatchedStars
+    pixel_scale: float  # arcsec/pixel at the centre
+
+
+def fit_wcs(
+    first: SkyWcs,
+    first_plane: TangentPlane,
+    match: PatternMatch,
+    sources: SourceList,
+    catalog: ReferenceCatalog,
+    reference_errors: tuple[FloatArray, FloatArray],
+    shape: tuple[int, int],
+    config: AstrometryConfig,
+    max_order: int,
+) -> WcsSolution:
+    """Fit the correction to `first`.
+
+    Parameters
+    ----------
+    first, first_plane
+        The first WCS and the tangent plane about its image of the frame's centre.
+    match
+        The accepted pattern; it takes `first_plane` to the references' plane about the same point.
+    sources
+        Sources of the CCD.
+    catalog
+        Reference stars.
+    reference_errors
+        Errors of the reference stars in ra·cos(dec) and dec, arcsec, floors applied.
+    shape
+        (height, width) of the CCD in pixels.
+    config
+        Astrometry configuration.
+    max_order
+        Highest degree tried.
+
+    Raises
+    ------
+    ProcessingError
+        ``TOO_FEW_STARS`` where fewer than ``matcher.minMatchedPairs`` stars can be fitted.
+    """
+    p, q = first_plane.project(*first.pixel_to_sky(sources.x, sources.y))
+    jacobian = _jacobian(first, first_plane, shape)
+    alignment, plane = _recentre(match.alignment, first_plane)
+    previous: PolynomialFit | None = None
+    for remaining in range(config.wcsFitter.numIter - 1, -1, -1):
+        local = alignment.matrix @ jacobian
+        pixel_scale = float(np.sqrt(abs(np.linalg.det(local))))
+        source_variance = np.column_stack([sources.x_error**2, sources.y_error**2]) @ (local**2).T
+        xi, eta = alignment.apply(p, q)
+        ref_xi, ref_eta = plane.project(catalog.ra_deg, catalog.dec_deg)
+        if previous is None:
+            at_xi, at_eta = xi, eta
+            tolerance: FloatArray | float = max(FIRST_RADIUS_PIXELS * pixel_scale, 4.0 * match.rms, match.tolerance)
+        else:
+            dxi, deta = previous.correction.at(xi, eta)
+            at_xi, at_eta = xi + dxi, eta + deta
+            tolerance = _tolerance(sources, source_variance, reference_errors, previous.scatter, pixel_scale, config)
+        source, reference, _ = mutual_nearest(at_xi, at_eta, ref_xi, ref_eta, tolerance)
+        data = FitData(
+            xi[source],
+            eta[source],
+            ref_xi[reference] - xi[source],
+            ref_eta[reference] - eta[source],
+            source_variance[source, 0] + reference_errors[0][reference] ** 2,
+            source_variance[source, 1] + reference_errors[1][reference] ** 2,
+        )
+        eligible = _eligible(sources, source)
+        kept_out = _kept_out(catalog.id[reference], eligible, config.wcsFitter)
+        taken = eligible & ~kept_out
+        least = max(config.matcher.minMatchedPairs, 3)
+        if int(taken.sum()) < least:
+            raise _too_few(int(eligible.sum()), len(source), least)
+        radius = 0.5 * pixel_scale * float(np.hypot(*shape))
+        # the first rounds only bring sources and references together: a low degree serves
+        rough = None if remaining < 2 else (1 if previous is None else 2)
+        fit, crossed = _choose_degree(data.take(taken), catalog.id[reference][taken], radius, config, max_order, rough)
+        if remaining == 0:
+            wcs = CorrectedWcs(first, first_plane, alignment, plane, fit.correction)
+            stars = _matched_stars(source, reference, data, fit, eligible, kept_out, crossed)
+            return WcsSolution(wcs, fit, stars, pixel_scale)
+        previous = _as_next_start(fit)
+        alignment, plane = _recentre(_absorbed(alignment, fit), plane)
+    raise AssertionError("the last round returns")
+
+
+def _jacobian(first: SkyWcs, plane: TangentPlane, shape: tuple[int, int]) -> FloatArray:
+    """d(xi, eta)/d(x, y) of the first WCS at the frame's centre, arcsec/pixel."""
+    x, y = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    step = 8.0
+    xi, eta = plane.project(
+        *first.pixel_to_sky(np.array([x - step, x + step, x, x]), np.array([y, y, y - step, y + step]))
+    )
+    return np.array([[xi[1] - xi[0], xi[3] - xi[2]], [eta[1] - eta[0], eta[3] - eta[2]]]) / (2 * step)
+
+
+def _recentre(alignment: Alignment, plane: TangentPlane) -> tuple[Alignment, TangentPlane]:
+    """Move the tangent point to the image of the frame's centre, so that a pointing error bends nothing."""
+    ra, dec = plane.deproject(alignment.shift[:1], alignment.shift[1:])
+    new = TangentPlane(float(ra[0]), float(dec[0]))
+    around = alignment.shift[:, None] + np.array([[-1.0, 1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 1.0]])
+    xi, eta = new.project(*plane.deproject(*around))
+    turn = np.array([[xi[1] - xi[0], xi[3] - xi[2]], [eta[1] - eta[0], eta[3] - eta[2]]]) / 2.0
+    return Alignment(turn @ alignment.matrix, np.zeros(2)), new
+
+
+def _absorbed(alignment: Alignment, fit: PolynomialFit) -> Alignment:
+    """The alignment with the fit's constant and linear terms taken in."""
+    correction = fit.correction
+    constant, by_eta, by_xi = (
+        correction.coefficients[:, 0],
+        correction.coefficients[:, 1] / correction.radius,
+        correction.coefficients[:, correction.degree + 1] / correction.radius,
+    )
+    linear = np.eye(2) + np.column_stack([by_xi, by_eta])
+    return Alignment(linear @ alignment.matrix, linear @ alignment.shift + constant)
+
+
+def _as_next_start(fit: PolynomialFit) -> PolynomialFit:
+    """The fit without the terms that `_absorbed` takes."""
+    correction = fit.correction
+    coefficients = correction.coefficients.copy()
+    coefficients[:, [0, 1, correction.degree + 1]] = 0.0
+    degree = correction.degree
+    size = coefficients.size
+    return PolynomialFit(degree, fit.radius, coefficients.ravel(), np.zeros((size, size)), fit.scatter, fit.used)
+
+
+def _tolerance(
+    sources: SourceList,
+    source_variance: FloatArray,
+    reference_errors: tuple[FloatArray, FloatArray],
+    scatter: float,
+    pixel_scale: float,
+    config: AstrometryConfig,
+) -> FloatArray:
+    """How far from each source its reference star may lie, arcsec: from the errors, between 0.5 pixel and the limit."""
+    typical = float(np.median(reference_errors[0] ** 2 + reference_errors[1] ** 2))
+    sigma = np.sqrt(source_variance.sum(axis=1) + typical + 2.0 * scatter**2)
+    limit = config.matcher.matchRadiusPix * pixel_scale
+    tolerance = np.clip(config.matcher.matchDistanceSigma * sigma, min(0.5 * pixel_scale, limit), limit)
+    return np.asarray(np.where(sources.saturated, limit, tolerance), dtype=np.float64)
+
+
+def _eligible(sources: SourceList, source: IntArray) -> BoolArray:
+    eligible = sources.fit[source]
+    point_like = eligible & ~sources.extended[source]
+    return point_like if int(point_like.sum()) >= POINT_SOURCES_ENOUGH else eligible
+
+
+def _kept_out(ids: IntArray, eligible: BoolArray, config: WcsFitterConfig) -> BoolArray:
+    """Stars that judge the fit: a share by the hash of their id, none where matches are few."""
+    if int(eligible.sum()) < config.minReserveMatches:
+        return np.zeros(len(ids), dtype=np.bool_)
+    return eligible & reserved(ids, config.reserveFraction)
+
+
+def _too_few(eligible: int, matched: int, least: int) -> ProcessingError:
+    return ProcessingError(
+        "TOO_FEW_STARS",
+        f"Only {eligible} of {matched} matched stars may be fitted (unsaturated, clean, bright enough); "
+        f"a WCS needs at least {least}.",
+        "Use a deeper reference catalogue, or lower calibrate.astrometry.minSnr or .matcher.minMatchedPairs.",
+    )
+
+
+def _choose_degree(
+    data: FitData, ids: IntArray, radius: float, config: AstrometryConfig, max_order: int, rough: int | None
+) -> tuple[PolynomialFit, FloatArray]:
+    """The fit of the lowest degree whose cross-validation is within a standard error of the best, and its residuals.
+
+    With a degree in `rough`, the fit of that degree, as far as the stars support it, without cross-validation.
+    """
+    fitter = config.wcsFitter
+    folds = assign_folds(ids, fitter.numFolds if len(ids) < MANY_STARS else min(fitter.numFolds, 5))
+    degrees = [fitter.order] if fitter.order else _supported_degrees(len(data), max_order)
+    if rough is not None:
+        degrees = [max((d for d in degrees if d <= rough), default=degrees[0])]
+    fits, crossed = [], []
+    for degree in degrees:
+        fit = fit_polynomial(
+            data,
+            degree,
+            radius,
+            scatter_floor=fitter.scatterFloor / 1000.0,
+            clip_sigma=fitter.rejSigma,
+            rounds=fitter.numRejIter,
+        )
+        fits.append(fit)
+        if rough is not None:
+            return fit, np.full((len(data), 2), np.nan)
+        crossed.append(cross_validate(data, fit, folds, clip_sigma=fitter.rejSigma, rounds=fitter.numRejIter))
+    if len(fits) == 1:
+        return fits[0], crossed[0]
+    # one yardstick for all degrees: the smallest scatter that any of them reached
+    variance = np.column_stack([data.xi_variance, data.eta_variance]) + min(fit.scatter for fit in fits) ** 2
+    losses = [np.minimum((residual**2 / variance).sum(axis=1), 2.0 * fitter.rejSigma**2) for residual in crossed]
+    losses = [np.where(np.isfinite(loss), loss, 2.0 * fitter.rejSigma**2) for loss in losses]
+    best = int(np.argmin([loss.mean() for loss in losses]))
+    for k in range(best):
+        excess = losses[k] - losses[best]
+        if excess.mean() <= excess.std() / np.sqrt(len(excess)):
+            return fits[k], crossed[k]
+    return fits[best], crossed[best]
+
+
+def _supported_degrees(n_stars: int, max_order: int) -> list[int]:
+    """Degrees that leave at least as many observed numbers over as there are parameters; 0 is the similarity."""
+    lowest = 0 if n_stars < AFFINE_ALWAYS else 1
+    enough = [d for d in range(max_order + 1) if 2 * n_stars >= OBSERVED_NUMBERS_PER_PARAMETER * n_parameters(d)]
+    return [d for d in enough if d >= lowest] or [0]
+
+
+def _matched_stars(
+    source: IntArray,
+    reference: IntArray,
+    data: FitData,
+    fit: PolynomialFit,
+    eligible: BoolArray,
+    kept_out: BoolArray,
+    crossed: FloatArray,
+) -> MatchedStars:
+    taken = eligible & ~kept_out
+    used = np.zeros(len(source), dtype=np.bool_)
+    used[np.flatnonzero(taken)[fit.used]] = True
+    cross_validated = np.full((len(source), 2), np.nan)
+    cross_validated[taken] = crossed
+    position = np.column_stack([data.xi, data.eta])
+    residual, variance = fit.residuals(data), fit.star_variance(data)
+    return MatchedStars(source, reference, eligible, kept_out, used, position, residual, variance, cross_validated)

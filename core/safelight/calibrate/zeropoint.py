@@ -1,0 +1,197 @@
+"""The photometric zeropoint: the magnitude of 1 ADU, from unsaturated point sources with reference magnitudes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.calibrate.color_terms import MAG_PER_RELATIVE_FLUX
+from safelight.calibrate.config import PhotoCalConfig
+from safelight.calibrate.plane import FloatArray
+from safelight.calibrate.polynomial_fit import common_scatter, robust_scale
+from safelight.calibrate.reference_flux import ReferenceMagnitudes
+from safelight.calibrate.reserve import reserved
+from safelight.calibrate.selection import column, flag
+from safelight.errors import ProcessingError
+from safelight.refcats import ReferenceCatalog
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+__all__ = ["Zeropoint", "fit_zeropoint", "photometric_stars"]
+
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+FLUX = "base_PsfFlux"
+
+
+@dataclass(frozen=True, slots=True)
+class Zeropoint:
+    """A zeropoint and its stars; `used` and `reserved` are along the matches that were given."""
+
+    magnitude: float  # AB, of 1 ADU over the whole exposure
+    error: float  # mag, 1 sigma, systematic floor included
+    rms: float  # mag, of stars outside the fit: reserved, or leave-one-out
+    scatter: float  # mag, intrinsic scatter beyond the stars' own errors
+    n_stars: int
+    n_clipped: int
+    cross_validated: bool  # no star was reserved
+    used: BoolArray
+    reserved: BoolArray
+
+
+def photometric_stars(
+    src: Table,
+    source: IntArray,
+    reference: IntArray,
+    magnitudes: ReferenceMagnitudes,
+    catalog: ReferenceCatalog,
+    config: PhotoCalConfig,
+) -> tuple[BoolArray, str]:
+    """Which matched pairs (rows of `src` and `catalog`) may enter the zeropoint, and how strictly they were chosen.
+
+    Always: a finite PSF flux above the S/N limit, no edge, interpolated or saturated pixel, a good reference magnitude.
+    ``"strict"``: also unblended, a point source, and within the colour limits; where that leaves fewer than
+    `fewStars`, first the colour limits (``"any colour"``), then the rest (``"relaxed"``) are given up.
+    """
+    rows = src[source]
+    flux, error = column(rows, f"{FLUX}_instFlux"), column(rows, f"{FLUX}_instFluxErr")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        good = (flux > 0) & (flux > config.minSnr * np.where(error > 0, error, np.nan))
+    good &= ~flag(
+        rows,
+        f"{FLUX}_flag",
+        "base_PixelFlags_flag_edge",
+        "base_PixelFlags_flag_offimage",
+        "base_PixelFlags_flag_interpolated",
+        "base_PixelFlags_flag_saturated",
+        "base_PixelFlags_flag_bad",
+    )
+    magnitude, magnitude_error = magnitudes.magnitude[reference], magnitudes.error[reference]
+    good &= np.isfinite(magnitude) & (magnitude_error <= config.maxReferenceError)
+    good &= catalog.magnitude(magnitudes.column)[reference] < config.magLimit
+    point_like = good & ~(column(rows, "base_ClassificationExtendedness_value") > 0.5)
+    unblended = (np.nan_to_num(column(rows, "parent")) == 0) & ~(column(rows, "deblend_nChild") > 0)
+    single = point_like & unblended
+    strict = single & _within_colors(catalog, reference, config.colorLimits)
+    for stars, how in ((strict, "strict"), (single, "any colour"), (point_like, "blends included")):
+        if int(stars.sum()) >= config.fewStars:
+            return stars, how
+    return good, "relaxed"
+
+
+def _within_colors(catalog: ReferenceCatalog, reference: IntArray, limits: dict[str, tuple[float, float]]) -> BoolArray:
+    """True inside every colour limit ("a-b": (low, high)); a limit whose columns the catalogue lacks does not count."""
+    inside = np.ones(len(reference), dtype=np.bool_)
+    for name, (low, high) in limits.items():
+        first, _, second = name.partition("-")
+        if first in catalog.flux_njy and second in catalog.flux_njy:
+            color = (catalog.magnitude(first) - catalog.magnitude(second))[reference]
+            inside &= (color > low) & (color < high)
+    return inside
+
+
+def fit_zeropoint(
+    src: Table,
+    source: IntArray,
+    reference: IntArray,
+    stars: BoolArray,
+    magnitudes: ReferenceMagnitudes,
+    catalog: ReferenceCatalog,
+    config: PhotoCalConfig,
+) -> Zeropoint:
+    """The weighted mean of reference minus instrumental magnitude, clipped symmetrically.
+
+    Weights are of the reference's error, the source's error and an intrinsic scatter that the stars themselves show.
+
+    Parameters
+    ----------
+    src, source, reference
+        The source table, and the matched rows of it and of `catalog`.
+    stars
+        Which of those pairs may be used (`photometric_stars`).
+    magnitudes, catalog, config
+        Reference magnitudes, their catalogue, configuration.
+
+    Raises
+    ------
+    ProcessingError
+        ``TOO_FEW_PHOTOMETRIC_STARS`` with fewer than `minStars`.
+    """
+    n = int(stars.sum())
+    if n < config.minStars:
+        raise ProcessingError(
+            "TOO_FEW_PHOTOMETRIC_STARS",
+            f"Only {n} of {len(source)} matched stars are fit for a zeropoint; {config.minStars} are needed.",
+            "Saturated, blended and faint stars do not count: see calibrate.photoCal.minSnr and .maxReferenceError.",
+        )
+    flux = column(src, f"{FLUX}_instFlux")[source]
+    flux_error = column(src, f"{FLUX}_instFluxErr")[source]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        difference = magnitudes.magnitude[reference] + 2.5 * np.log10(flux)
+        own = np.hypot(MAG_PER_RELATIVE_FLUX * flux_error / flux, magnitudes.error[reference])
+    variance = own**2 + config.magErrFloor**2
+    kept_out = stars & reserved(catalog.id[reference], config.reserveFraction)
+    if n < config.minReserveStars:
+        kept_out = np.zeros_like(stars)
+    taken = np.flatnonzero(stars & ~kept_out)
+    mean, scatter, keep = _clipped_mean(difference[taken], variance[taken], config)
+    used = np.zeros_like(stars)
+    used[taken[keep]] = True
+    total = variance + scatter**2
+    weight = 1.0 / total[used]
+    pull = robust_scale((difference[used] - mean) / np.sqrt(total[used])) if n > 4 else 1.0
+    error = float(np.hypot(max(pull, 1.0) / np.sqrt(weight.sum()), config.systematicFloor))
+    if kept_out.any():
+        unfitted, errors = difference[kept_out] - mean, np.sqrt(total[kept_out])
+        inside = np.abs(unfitted) < _limit(errors, config)
+        rms = float(np.sqrt(np.mean(unfitted[inside] ** 2))) if inside.any() else float("nan")
+    else:
+        rms = _leave_one_out_rms(difference[used], weight)
+    return Zeropoint(
+        magnitude=mean,
+        error=error,
+        rms=rms,
+        scatter=scatter,
+        n_stars=int(used.sum()),
+        n_clipped=len(taken) - int(used.sum()),
+        cross_validated=not kept_out.any(),
+        used=used,
+        reserved=kept_out,
+    )
+
+
+def _limit(errors: FloatArray, config: PhotoCalConfig) -> FloatArray:
+    return config.nSigma * np.minimum(errors, config.sigmaMax)
+
+
+def _clipped_mean(
+    difference: FloatArray, variance: FloatArray, config: PhotoCalConfig
+) -> tuple[float, float, BoolArray]:
+    """Weighted mean, intrinsic scatter, and the stars that were kept."""
+    centre = float(np.median(difference))
+    keep = np.ones(len(difference), dtype=np.bool_)
+    scatter = 0.0
+    for _ in range(config.nIter):
+        scatter = common_scatter(difference[keep] - centre, variance[keep], 0.0, max(1.0 - 1.0 / keep.sum(), 0.3))
+        total = variance + scatter**2
+        new = np.abs(difference - centre) < np.maximum(_limit(np.sqrt(total), config), 1e-12)
+        if not new.any():
+            new = np.abs(difference - centre) <= np.abs(difference - centre).min()
+        weight = 1.0 / np.maximum(total[new], 1e-12)
+        centre = float((weight * difference[new]).sum() / weight.sum())
+        if np.array_equal(new, keep):
+            break
+        keep = new
+    return centre, scatter, keep
+
+
+def _leave_one_out_rms(difference: FloatArray, weight: FloatArray) -> float:
+    """Root mean square of each star about the weighted mean of the others; NaN for a single star."""
+    if len(difference) < 2:
+        return float("nan")
+    others = ((weight * difference).sum() - weight * difference) / (weight.sum() - weight)
+    return float(np.sqrt(np.mean((difference - others) ** 2)))
