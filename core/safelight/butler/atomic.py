@@ -18,7 +18,15 @@ from pathlib import Path
 
 from safelight.errors import RepositoryError
 
-__all__ = ["atomic_path", "clean_temporaries", "make_directory", "sync_directory", "write_bytes", "write_text"]
+__all__ = [
+    "atomic_path",
+    "clean_temporaries",
+    "make_directory",
+    "sync_directory",
+    "temporary_name",
+    "write_bytes",
+    "write_text",
+]
 
 _TEMPORARY = re.compile(r"\..+\.tmp-(?P<pid>[0-9]+)-(?P<host>[0-9a-f]{8})[0-9a-f]{8}")
 
@@ -33,7 +41,8 @@ def _host_tag() -> str:
     return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 
-def _temporary(final: Path) -> Path:
+def temporary_name(final: Path) -> Path:
+    """A new name for a temporary file beside `final`."""
     return final.with_name(f".{final.name}.tmp-{os.getpid()}-{_host_tag()}{secrets.token_hex(4)}")
 
 
@@ -105,7 +114,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
     """
     final = Path(final)
     make_directory(final.parent)
-    temporary = _temporary(final)
+    temporary = temporary_name(final)
     with writing_errors(final):
         try:
             yield temporary

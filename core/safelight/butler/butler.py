@@ -36,7 +36,7 @@ _SUFFIXES = ("", ".gz", ".fz")
 class Butler:
     """Access to one repository, alone or with an output.
 
-    Opening looks at the disk but writes nothing; an output is made by the first `put` or by `prepare_output`.
+    Opening looks at the disk but writes nothing; an output is made by the first `put` or by `create_output`.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ class Butler:
     @cached_property
     def ledger(self) -> DatasetLedger:
         """The record of what the output holds; raises `UsageError` NO_OUTPUT if the butler has none."""
-        return DatasetLedger(self._require_output())
+        return DatasetLedger(self.require_output())
 
     def keys(self, dataset_type: str = "raw") -> dict[str, KeyType]:
         """The data-ID keys of a dataset type and their types: a raw frame's in the order of listings."""
@@ -245,7 +245,7 @@ class Butler:
         full = {**(data_id or {}), **rest}
         try:
             if write:
-                path = self._require_output() / kind.template.format(self.complete(kind, full))
+                path = self.require_output() / kind.template.format(self.complete(kind, full))
                 return existing(path) is not None
             self.uri(dataset_type, full)
         except DatasetNotFound:
@@ -419,10 +419,10 @@ class Butler:
         RepositoryError
             DISK_FULL, NOT_WRITABLE; the old file, if any, is then untouched.
         """
-        self._require_output()
+        self.require_output()
         kind = self.dataset_types[dataset_type]
         path = self.path_for(dataset_type, data_id, **rest)
-        self.prepare_output()
+        self.create_output()
         with atomic_path(path) as temporary:
             write_dataset(kind.storage, temporary, thing)
         written = file_record(dataset_type, path)
@@ -430,16 +430,17 @@ class Butler:
             self.ledger.record_files([written], data_id)
         return written
 
-    def prepare_output(self) -> Path:
+    def create_output(self) -> Path:
         """Make the output a repository that Gen2 can read too (``repositoryCfg.yaml`` with its parents)."""
-        output = self._require_output()
+        output = self.require_output()
         if not self._has_cfg(output):
             write_output_cfg(output, self._parents)
             self._repositories = self._ordered()
             self.search_path = [repository.root for repository in self._repositories]
         return output
 
-    def _require_output(self) -> Path:
+    def require_output(self) -> Path:
+        """The output; raises `UsageError` NO_OUTPUT if the butler has none."""
         if self.output is None:
             raise UsageError(
                 "NO_OUTPUT", "Nothing can be written: no output is given.", "Open the repository with rerun=NAME."

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from safelight.errors import ProcessingError
-from safelight.instruments.rawheader import parse_cards
+from safelight.fitscards import parse_cards
 
 __all__ = ["read_fits_headers"]
 
