@@ -30,6 +30,7 @@ class Terminal:
         self.resize(columns, rows)
         self.output = bytearray()
         self._screen = pyte.Screen(columns, rows)
+        self._screen.write_process_input = self._answer
         self._stream = pyte.ByteStream(self._screen)
         self.closed = False
 
@@ -37,6 +38,10 @@ class Terminal:
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         if hasattr(self, "_screen"):
             self._screen.resize(rows, columns)
+
+    def _answer(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self.fd, text.encode())
 
     def read(self, seconds: float) -> bool:
         """Take what comes within `seconds`; False when the other end has closed."""
