@@ -1,0 +1,172 @@
+"""Master frames of a whole repository: raw rows grouped by CCD (and filter), built one after the other and ingested."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safelight import isr
+from safelight.butler.butler import Butler
+from safelight.calibs.config import BuildConfig, Kind
+from safelight.calibs.master import Progress, build_bias, build_dark, build_flat, build_master
+from safelight.errors import DatasetNotFound, ProcessingError, SafelightError, UsageError
+from safelight.exposure import MasterFrame
+from safelight.exposure.fits import read_master, write_master
+
+__all__ = [
+    "BuildFailure",
+    "BuildReport",
+    "BuiltMaster",
+    "build_bias",
+    "build_dark",
+    "build_flat",
+    "build_master",
+    "build_masters",
+]
+
+_ANY_FILTER = "NONE"
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltMaster:
+    """One master that was made and ingested."""
+
+    ccd: int
+    filter_name: str
+    n_frames: int
+    calib_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFailure:
+    """One CCD for which no master could be made."""
+
+    ccd: int
+    filter_name: str
+    error: SafelightError
+
+
+@dataclass(slots=True)
+class BuildReport:
+    """What a campaign did; `ingested` is what the ingest says."""
+
+    built: list[BuiltMaster] = field(default_factory=list)
+    failed: list[BuildFailure] = field(default_factory=list)
+    ingested: Any = None
+
+
+def build_masters(
+    butler: Butler,
+    kind: Kind,
+    rows: Sequence[Mapping[str, Any]],
+    config: BuildConfig | None = None,
+    *,
+    calib_root: Path | None = None,
+    validity_days: int = 180,
+    scratch: Path | None = None,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Make masters of `kind` from the raw frames of `rows` (of `Butler.query`) and ingest them.
+
+    Frames are grouped by CCD, flats also by filter. Darks are freed of the master bias that is valid for them, flats of
+    bias and dark; a dark for which there is no bias keeps it. A CCD that fails does not stop the others.
+
+    Parameters
+    ----------
+    calib_root : the calibration repository (default: the butler's, else CALIB below its root)
+    validity_days : masters are valid this many days before and after their date
+    scratch : folder for the intermediate frames (default: the system's temporary folder)
+
+    Raises
+    ------
+    UsageError
+        NO_FRAMES for an empty list of rows.
+    """
+    from safelight.butler.ingest import ingest_calibs
+
+    config = config or BuildConfig()
+    if not rows:
+        raise UsageError("NO_FRAMES", f"There are no raw frames to make a {kind} of.")
+    target = calib_root or butler.calib_root or Path(butler.root) / "CALIB"
+    target.mkdir(parents=True, exist_ok=True)
+    report = BuildReport()
+    # Beside the calibrations, so that the ingest moves files by a rename.
+    with tempfile.TemporaryDirectory(prefix=".safelight-build-", dir=target) as folder:
+        files: list[Path] = []
+        for (ccd, filter_name), group in _groups(kind, rows):
+            path = Path(folder) / f"{kind}-{filter_name}-{ccd:03d}.fits"
+            try:
+                master = _build_group(butler, kind, ccd, filter_name, group, config, scratch, progress)
+                write_master(path, master)
+            except SafelightError as error:
+                report.failed.append(BuildFailure(ccd, filter_name, error))
+                if progress is not None:
+                    progress(f"{kind} of CCD {ccd} failed: {error.message}")
+                continue
+            files.append(path)
+            report.built.append(BuiltMaster(ccd, filter_name, len(group), str(master.header["CALIB_ID"])))
+        if files:
+            report.ingested = ingest_calibs(butler.root, target, files, validity_days=validity_days, mode="move")
+    return report
+
+
+def _groups(kind: Kind, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[int, str], list[Mapping[str, Any]]]]:
+    groups: dict[tuple[int, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        filter_name = str(row.get("filter", _ANY_FILTER)) if kind == "flat" else _ANY_FILTER
+        groups.setdefault((int(row["ccd"]), filter_name), []).append(row)
+    yield from sorted(groups.items(), key=lambda item: item[0])
+
+
+def _build_group(
+    butler: Butler,
+    kind: Kind,
+    ccd: int,
+    filter_name: str,
+    rows: Sequence[Mapping[str, Any]],
+    config: BuildConfig,
+    scratch: Path | None,
+    progress: Progress | None,
+) -> MasterFrame:
+    masters = _masters_for(butler, kind, rows[0], config)
+    paths = [butler.uri("raw", dict(row)) for row in rows]
+    return build_master(
+        kind,
+        paths,
+        butler.instrument,
+        masters,
+        config,
+        ccd=ccd,
+        filter_name=filter_name if kind == "flat" else None,
+        scratch=scratch,
+        progress=progress,
+    )
+
+
+def _masters_for(butler: Butler, kind: Kind, row: Mapping[str, Any], config: BuildConfig) -> isr.Masters:
+    """The masters that are subtracted from raw frames of `kind`.
+
+    A flat of a camera without overscan has its pedestal from a bias only, or from a dark that contains it.
+    """
+    bias = _found(butler, "bias", row) if kind != "bias" and config.isr.doBias else None
+    dark = _found(butler, "dark", row) if kind == "flat" and config.isr.doDark else None
+    detector = butler.instrument.detector(int(row["ccd"]))
+    has_overscan = config.isr.doOverscan and all(a.serial_overscan is not None for a in detector.amplifiers)
+    bias_in_dark = dark is not None and dark.contains_bias
+    if kind == "flat" and config.isr.doBias and bias is None and not bias_in_dark and not has_overscan:
+        raise ProcessingError(
+            "MISSING_BIAS",
+            f"CCD {row['ccd']} has no overscan, and there is no master bias for its flats.",
+            "Build a bias first: its level would stay in the flat. Or say so: -c isr.doBias=False",
+        )
+    return isr.Masters(bias=bias, dark=dark)
+
+
+def _found(butler: Butler, kind: str, row: Mapping[str, Any]) -> MasterFrame | None:
+    try:
+        return read_master(butler.find_calibration(kind, dict(row)).path)
+    except DatasetNotFound:
+        return None
