@@ -43,7 +43,7 @@ def tan_project(ra: ArrayLike, dec: ArrayLike, ra0: float, dec0: float) -> tuple
     return cos_dec * np.sin(delta) * scale, eta
 
 
-def tan_deproject(xi: ArrayLike, eta: ArrayLike, ra0: float, dec0: float) -> tuple[FloatArray, FloatArray]:
+def tan_deproject(xi: ArrayLike, eta: ArrayLike, ra0: ArrayLike, dec0: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """ICRS (ra, dec) in degrees, ra in [0, 360), of tangent-plane coordinates in degrees about (ra0, dec0)."""
     x = np.radians(np.asarray(xi, dtype=np.float64))
     y = np.radians(np.asarray(eta, dtype=np.float64))

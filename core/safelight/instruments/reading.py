@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import ProcessingError
+from safelight.fitscards import parse_cards, read_header_block
 from safelight.instruments.header import translate_header, visit_info
 from safelight.instruments.pointing import Pointing, initial_wcs
 from safelight.instruments.raw import RawFrame
-from safelight.instruments.rawheader import parse_cards, read_header_block
 
 if TYPE_CHECKING:
     from safelight.exposure.workspace import Workspace

@@ -1,4 +1,4 @@
-"""Reading FITS headers of raw frames fast: one pass over the cards, without building card objects."""
+"""Reading FITS headers fast: one pass over the cards, without building card objects."""
 
 from __future__ import annotations
 
