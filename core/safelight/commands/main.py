@@ -14,7 +14,7 @@ from typing import NamedTuple
 from safelight.commands.shell import arguments_of, guarded
 from safelight.errors import UsageError
 
-__all__ = ["main", "open_application"]
+__all__ = ["has_application", "main", "open_application"]
 
 
 class _Command(NamedTuple):
@@ -49,7 +49,7 @@ ingestImages.py, ingestCalibs.py, ingestReferenceCatalog.py."""
 def _help() -> str:
     width = max(map(len, _COMMANDS))
     commands = "\n".join(f"  {name:{width}}  {command.help}" for name, command in _COMMANDS.items())
-    application = "\n  safelight DATA opens the application on a repository." if _has_application() else ""
+    application = "\n  safelight DATA opens the application on a repository." if has_application() else ""
     return (
         "usage: safelight COMMAND …\n\n"
         "Raw CCD frames to calibrated exposures with an honest WCS and zeropoint.\n\n"
@@ -57,7 +57,8 @@ def _help() -> str:
     )
 
 
-def _has_application() -> bool:
+def has_application() -> bool:
+    """Whether the terminal application is installed."""
     return importlib.util.find_spec("safelight_tui") is not None and (
         importlib.util.find_spec("safelight_tui.app") is not None
     )
@@ -82,7 +83,7 @@ def _run(arguments: list[str]) -> int:
         module = importlib.import_module(f"safelight.commands.{command.module}")
         code: int = module.main(rest)
         return code
-    if Path(name).is_dir() and _has_application():
+    if Path(name).is_dir() and has_application():
         open_application(Path(name))
     near = difflib.get_close_matches(name, _COMMANDS, n=1)
     raise UsageError(

@@ -14,6 +14,7 @@ from safelight.errors import DatasetNotFound
 
 if TYPE_CHECKING:
     from safelight.commands.taskoptions import TaskOptions
+    from safelight.dataid import KeyType
     from safelight.processccd.report import ReportFormat
 
 __all__ = ["main", "print_report"]
@@ -83,10 +84,10 @@ def _print(output: Path, form: ReportFormat, words: Sequence[str]) -> None:
         ccds = ledger.ccds()
     rows = report_rows(ccds)
     if words and rows:
-        keys = {key: _type_name(value) for key, value in ccds[0].data_id.items()}
-        rows = select_rows(rows, words, keys)
+        keys: dict[str, KeyType] = {key: _key_type(value) for key, value in ccds[0].data_id.items()}
+        rows = select_rows(list(words), rows, keys)
     sys.stdout.write(render_report(rows, form, meta={"rerun": str(output)}))
 
 
-def _type_name(value: object) -> type:
-    return type(value)
+def _key_type(value: object) -> KeyType:
+    return int if isinstance(value, int) else float if isinstance(value, float) else str

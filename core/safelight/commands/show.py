@@ -34,9 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--calib", metavar="P", help="calibration repository (default: DATA/CALIB)")
     parser.add_argument("--header", action="store_true", help="also print every card of the headers")
     options = parser.parse_args(arguments_of(argv))
-    from safelight.butler.butler import Butler
+    from safelight.commands.opening import open_butler
 
-    butler = Butler(options.input, rerun=options.rerun, output=options.output, calib=options.calib)
+    butler = open_butler(options.input, rerun=options.rerun, output=options.output, calib=options.calib)
     path = _path_of(butler, options.dataset, options.ids)
     print(f"{options.dataset}: {path} ({path.stat().st_size:,} bytes)")
     for line in summarize(path, header=options.header):

@@ -49,11 +49,11 @@ class PreparedTask:
 def prepare(options: TaskOptions) -> PreparedTask:
     """Open the repository and build the configuration: defaults, the camera's, then -c and -C in their order."""
     limit_threads()
-    from safelight.butler.butler import Butler
+    from safelight.commands.opening import open_butler
     from safelight.processccd.cameraconfig import camera_layers
 
     stay_offline()
-    butler = Butler(options.input, rerun=options.rerun, output=options.output, calib=options.calib)
+    butler = open_butler(options.input, rerun=options.rerun, output=options.output, calib=options.calib)
     layers = camera_layers(butler.instrument)
     for option, text in options.overrides:
         if option == "-c":
@@ -108,7 +108,7 @@ def select(task: PreparedTask) -> list[dict[str, Any]]:
         raise EmptySelection(
             "NOTHING_SELECTED", "No data IDs were given.", "Give --id KEY=VALUE …, or --id alone for everything."
         )
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    rows: dict[frozenset[Any], dict[str, Any]] = {}
     empty: EmptySelection | None = None
     for group in groups:
         try:
@@ -117,19 +117,13 @@ def select(task: PreparedTask) -> list[dict[str, Any]]:
             empty = error
             print(f"processCcd WARN: {error.message}", file=sys.stderr)
             continue
+        for note in selection.notes:
+            print(f"processCcd WARN: {note}", file=sys.stderr)
         for row in selection.rows:
-            rows.setdefault(tuple(sorted(row.items(), key=str)), in_typed_order(row, group))
+            rows.setdefault(frozenset(row.items()), row)
     if not rows and empty is not None:
         raise empty
     return list(rows.values())
-
-
-def in_typed_order(row: dict[str, Any], group: list[str]) -> dict[str, Any]:
-    """The row with the keys that the user typed first, as Gen2 prints them."""
-    import re
-
-    typed = [match[0] for word in group if (match := re.match(r"\w+", word)) and match[0] in row]
-    return {key: row[key] for key in dict.fromkeys([*typed, *row])}
 
 
 def show_configuration(task: PreparedTask) -> bool:
@@ -174,7 +168,7 @@ def show_tasks() -> None:
         print(f"{path}: {model.__module__}.{model.__qualname__}")
 
 
-class profiled:  # noqa: N801 - reads as a word in `with`
+class profiled:
     """Profile the block with cProfile and write the statistics to a file; without a file do nothing."""
 
     def __init__(self, path: str | None) -> None:

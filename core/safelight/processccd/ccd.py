@@ -23,7 +23,7 @@ from safelight.processccd.runtime import peak_rss_mb, reset_peak_rss, stay_offli
 from safelight.processccd.timing import StageClock
 
 if TYPE_CHECKING:
-    from safelight.instruments import Box, Instrument
+    from safelight.instruments import Box, Instrument, Pointing
     from safelight.processccd.config import ProcessCcdConfig
 
 __all__ = ["CcdJob", "CcdProcessor", "RunContext"]
@@ -55,6 +55,7 @@ class CcdJob:
     defects_origin: str
     catalogs: dict[str, Path]  # astrometry, photometry -> folder of the catalogue
     outputs: dict[str, Path]  # dataset type -> final path
+    pointing: Pointing | None = None  # what the observer stated at ingest
     known_inputs: tuple[InputFile, ...] = ()  # fingerprints with checksums from earlier runs
 
 
@@ -73,7 +74,7 @@ class CcdProcessor:
         self._context = context
         self._checksums = Checksums()
         self._workspace = Workspace()
-        self._reader = InputReader(context.instrument, context.config, self._checksums)
+        self._reader = InputReader(context.instrument, context.config, self._checksums, self._workspace)
 
     def __call__(self, job: CcdJob, reporter: Reporter) -> CcdOutcome:
         """Process one CCD. Failures are told in the outcome, never raised (unless the context says so)."""
@@ -103,13 +104,13 @@ class CcdProcessor:
 
     def _process(self, job: CcdJob, clock: StageClock, outcome: CcdOutcome) -> None:
         from safelight import characterize, isr
-        from safelight.processccd.metrics import image_metrics
+        from safelight.processccd.metrics import report_metrics
         from safelight.processccd.outputs import OutputSet, write_outputs
 
         config, workspace = self._context.config, self._workspace
         clock("read")
         frame = self._reader.read(job)
-        outcome.inputs = frame.files
+        outcome.inputs = frame.files  # shards join them later
         products = OutputSet()
         clock("isr")
         removed = isr.run(frame.raw, frame.masters, config.isr, self._context.instrument, workspace)
@@ -132,7 +133,7 @@ class CcdProcessor:
         else:
             products.exposures["icExp"] = found.exposure
             products.backgrounds["icExpBackground"] = found.background
-        outcome.metrics |= image_metrics(found, frame, self._context.instrument)
+        outcome.metrics |= report_metrics(outcome.metrics, removed.metadata, found.exposure, self._context.instrument)
         clock("write")
         products.add_timing(clock)
         write_outputs(job.outputs, products, outcome, self._context.provenance)
@@ -141,7 +142,7 @@ class CcdProcessor:
         from safelight import calibrate
 
         clock("wcs")
-        astrometry, photometry = frame.references()
+        astrometry, photometry = self._reader.references(frame)
         result = calibrate.run(
             found.exposure,
             found.src,

@@ -169,7 +169,8 @@ def _nearest(path: str, known: list[str]) -> list[str]:
 
 
 def _adapter(field: FieldInfo) -> TypeAdapter[Any]:
-    return TypeAdapter(Annotated[field.annotation, field])
+    adapter: TypeAdapter[Any] = TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
+    return adapter
 
 
 def _validated(path: str, field: FieldInfo, value: Any, source: str) -> Any:

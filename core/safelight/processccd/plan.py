@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from safelight.instruments import Box
+    from safelight.instruments import Box, Pointing
     from safelight.processccd.outcome import InputFile
 
 __all__ = ["Action", "CatalogChoice", "MasterChoice", "Plan", "PlannedCcd", "State"]
@@ -62,6 +62,7 @@ class PlannedCcd:
     outputs: dict[str, Path] = field(default_factory=dict)  # dataset type -> path
     hint: str = ""
     estimated_seconds: float | None = None
+    pointing: Pointing | None = None  # what the observer stated at ingest
     defects: tuple[Box, ...] = field(default=(), repr=False)
     known_inputs: tuple[InputFile, ...] = field(default=(), repr=False)  # fingerprints of earlier runs
 
@@ -80,6 +81,7 @@ class PlannedCcd:
             "defects": {"count": len(self.defects), "origin": self.defects_origin},
             "catalogs": [asdict(catalog) | {"path": str(catalog.path)} for catalog in self.catalogs],
             "outputs": {dataset_type: str(path) for dataset_type, path in self.outputs.items()},
+            "pointing": asdict(self.pointing) if self.pointing else None,
             "estimated_seconds": self.estimated_seconds,
         }
 

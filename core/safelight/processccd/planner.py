@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from safelight.errors import DatasetNotFound, SafelightError
+from safelight.errors import SafelightError
 from safelight.processccd.cameraconfig import camera_fingerprint, defects_fingerprint
 from safelight.processccd.checksums import Checksums, unchanged
 from safelight.processccd.consistency import compare_config
@@ -22,7 +22,7 @@ from safelight.processccd.savedconfig import config_hash
 
 if TYPE_CHECKING:
     from safelight.butler.butler import Butler
-    from safelight.instruments import Box
+    from safelight.instruments import Box, Pointing
     from safelight.processccd.config import ProcessCcdConfig
     from safelight.processccd.overrides import ConfigLayers
 
@@ -57,6 +57,7 @@ class _Inputs:
     defects: tuple[Box, ...]
     defects_origin: str
     catalogs: tuple[CatalogChoice, ...]
+    pointing: Pointing | None
 
     def paths(self) -> dict[str, str]:
         """Role -> path of the files that decide whether a result is still of these inputs."""
@@ -151,6 +152,7 @@ class _Planner:
             catalogs=inputs.catalogs,
             outputs=outputs,
             estimated_seconds=(recorded.seconds if recorded and recorded.seconds else self._typical_seconds),
+            pointing=inputs.pointing,
             defects=inputs.defects,
             known_inputs=known,
         )
@@ -161,18 +163,12 @@ class _Planner:
         wanted = [kind for kind, on in (("bias", isr.doBias), ("dark", isr.doDark), ("flat", isr.doFlat)) if on]
         masters = tuple(self._master(kind, row) for kind in wanted)
         defects, origin = self._butler.defects(row) if isr.doDefect else ([], "not applied (isr.doDefect)")
-        catalogs = self._references.choose(raw, row) if self._config.doCalibrate else ()
-        return _Inputs(raw, masters, tuple(defects), origin, catalogs)
+        pointing = self._butler.pointing(row)
+        catalogs = self._references.choose(raw, row, pointing) if self._config.doCalibrate else ()
+        return _Inputs(raw, masters, tuple(defects), origin, catalogs, pointing)
 
     def _master(self, kind: str, row: dict[str, Any]) -> MasterChoice:
         choice = self._butler.find_calibration(kind, row)
-        if not choice.path.is_file():
-            raise DatasetNotFound(
-                f"NO_{kind.upper()}_FILE",
-                f"The {kind} chosen for this CCD is not there: {choice.path}.",
-                "Ingest it again.",
-                row,
-            )
         return MasterChoice(kind, choice.path, choice.calib_date, choice.valid_start, choice.valid_end, choice.reason)
 
     def _known_inputs(self, inputs: _Inputs) -> tuple[InputFile, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,28 +12,9 @@ from safelight.processccd.plan import CatalogChoice
 
 if TYPE_CHECKING:
     from safelight.calibrate.config import CalibrateConfig
-    from safelight.instruments import Instrument
+    from safelight.instruments import Instrument, Pointing
 
-__all__ = ["ReferencePlanner", "observers_pointing", "pointing_margin_arcsec"]
-
-
-def observers_pointing(config: CalibrateConfig) -> Any:
-    """The pointing that the configuration states in place of the header's; None where it states nothing."""
-    from safelight.instruments import Pointing
-
-    stated = config.astrometry
-    if stated.pointingRa is None and stated.pointingDec is None and stated.pixelScale is None:
-        return None
-    return Pointing(ra_deg=stated.pointingRa, dec_deg=stated.pointingDec, pixel_scale_arcsec=stated.pixelScale)
-
-
-def pointing_margin_arcsec(instrument: Instrument, config: CalibrateConfig, wcs_origin: str) -> float:
-    """How far beyond the CCD references are loaded: the pointing's uncertainty and the configured pixel margin."""
-    scale = config.astrometry.pixelScale or instrument.pixel_scale_arcsec
-    search = instrument.search_range(wcs_origin).pointing_uncertainty_arcsec
-    widest = config.astrometry.matcher.maxOffsetPix
-    offset = max(search, widest * scale) if widest else search
-    return offset + config.astromRefObjLoader.pixelMargin * scale
+__all__ = ["ReferencePlanner"]
 
 
 class ReferencePlanner:
@@ -45,22 +26,22 @@ class ReferencePlanner:
         self._config = config
         self._chosen: tuple[CatalogChoice, ...] | None = None
 
-    def choose(self, raw: Path, data_id: Mapping[str, Any]) -> tuple[CatalogChoice, ...]:
+    def choose(self, raw: Path, data_id: Mapping[str, Any], pointing: Pointing | None) -> tuple[CatalogChoice, ...]:
         """The catalogues for one raw frame, with the shards that its circle of sky touches.
 
         Raises
         ------
         DatasetNotFound
-            NO_REFERENCE_CATALOG, or NO_REFERENCE_SHARDS where no shard of a catalogue covers the CCD.
+            NO_REFERENCE_CATALOG, or MISSING_SHARDS where no shard of a catalogue covers the CCD.
         ProcessingError
-            The raw file's header cannot be read, or does not say where the frame lies.
+            The raw file's header cannot be read, or does not say where the frame lies (NO_POINTING).
         """
         if self._chosen is None:
             self._chosen = self._choose_catalogs()
         if not self._chosen:
             return ()
-        ids = self._shard_ids(raw, data_id)
-        return tuple(self._with_shards(choice, ids) for choice in self._chosen)
+        circle = self._circle(raw, data_id, pointing)
+        return tuple(self._with_shards(choice, circle) for choice in self._chosen)
 
     def _choose_catalogs(self) -> tuple[CatalogChoice, ...]:
         config, preferences = self._config, self._instrument.reference_catalogs
@@ -68,57 +49,63 @@ class ReferencePlanner:
         if config.doAstrometry or config.doPhotoCal:
             chosen.append(self._one("astrometry", config.astromRefObjLoader.ref_dataset_name, preferences.astrometry))
         if config.doPhotoCal:
-            chosen.append(self._one("photometry", config.photoRefObjLoader.ref_dataset_name, preferences.photometry))
+            try:
+                loader = config.photoRefObjLoader
+                chosen.append(self._one("photometry", loader.ref_dataset_name, preferences.photometry))
+            except DatasetNotFound:
+                if config.requirePhotoCal:
+                    raise
         return tuple(chosen)
 
     def _one(self, role: str, wanted: str, preferences: tuple[str, ...]) -> CatalogChoice:
-        names = sorted(self._catalogs)
-        if wanted != "auto":
-            if wanted not in self._catalogs:
-                raise self._absent(role, f"named {wanted}")
-            return CatalogChoice(role, wanted, self._catalogs[wanted], "named in the configuration")
-        for preference in preferences:
-            for name in names:
-                if fnmatch.fnmatchcase(name, preference):
-                    reason = f"camera {self._instrument.name} prefers {preference}"
-                    return CatalogChoice(role, name, self._catalogs[name], reason)
-        if len(names) == 1:
-            return CatalogChoice(role, names[0], self._catalogs[names[0]], "the only one there is")
-        raise self._absent(role, f"that camera {self._instrument.name} prefers ({', '.join(preferences) or 'none'})")
+        from safelight.calibrate import choose_catalog
 
-    def _absent(self, role: str, wanted: str) -> DatasetNotFound:
-        there = f"There are {', '.join(sorted(self._catalogs))}." if self._catalogs else "There is none in ref_cats."
-        loader = "astromRefObjLoader" if role == "astrometry" else "photoRefObjLoader"
-        return DatasetNotFound(
-            "NO_REFERENCE_CATALOG",
-            f"There is no reference catalogue for {role} {wanted}. {there}",
-            f"Name one with -c calibrate.{loader}.ref_dataset_name=NAME, or ingest one with ingestReferenceCatalog.py.",
-        )
+        name = choose_catalog(wanted, preferences, self._catalogs, role)
+        if wanted not in ("", "auto"):
+            reason = "named in the configuration"
+        elif name in preferences:
+            reason = f"the first choice of camera {self._instrument.name} that is there"
+        else:
+            reason = "the only one there is"
+        return CatalogChoice(role, name, self._catalogs[name], reason)
 
-    def _shard_ids(self, raw: Path, data_id: Mapping[str, Any]) -> list[int]:
+    def _circle(self, raw: Path, data_id: Mapping[str, Any], pointing: Pointing | None) -> tuple[float, float, float]:
+        """(ra, dec, radius) in degrees, from the raw frame's header alone."""
+        from safelight.calibrate import reference_circle
         from safelight.instruments import initial_wcs, read_raw_header, visit_info
-        from safelight.processccd.inputs import patch_of
-        from safelight.refcats import shard_ids
 
         header = read_raw_header(raw)
         detector = self._instrument.detector(data_id["ccd"])
-        if detector.size_from_frame:
-            detector = detector.for_frame(int(header["NAXIS1"]), int(header["NAXIS2"]))
+        detector = detector.for_frame(int(header["NAXIS1"]), int(header["NAXIS2"]))
         info = visit_info(self._instrument, header, detector)
-        wcs, origin = initial_wcs(self._instrument, detector, info, header, observers_pointing(self._config))
-        margin = pointing_margin_arcsec(self._instrument, self._config, origin)
-        patch = patch_of(wcs, detector, margin, data_id)
-        return shard_ids(patch.ra_deg, patch.dec_deg, patch.radius_deg)
+        wcs, origin = initial_wcs(self._instrument, detector, info, header, pointing)
+        config = self._config
+        return reference_circle(
+            wcs,
+            origin,
+            detector.width,
+            detector.height,
+            config.astrometry,
+            config.astromRefObjLoader,
+            self._instrument,
+            detector.id,
+            info,
+        )
 
-    def _with_shards(self, choice: CatalogChoice, ids: list[int]) -> CatalogChoice:
+    def _with_shards(self, choice: CatalogChoice, circle: tuple[float, float, float]) -> CatalogChoice:
+        from safelight.refcats.dataset import DatasetConfig
+        from safelight.refcats.htm import shard_ids
+
+        ids = shard_ids(*circle, DatasetConfig.read(choice.path).depth)
         there = tuple(number for number in ids if (choice.path / f"{number}.fits").is_file())
         missing = tuple(number for number in ids if number not in there)
         if not there:
+            ra, dec, radius = circle
             raise DatasetNotFound(
-                "NO_REFERENCE_SHARDS",
-                f"Reference catalogue {choice.name} has none of the shards that cover this CCD: "
-                f"{', '.join(map(str, missing))} (HTM level 7, looked for in {choice.path}).",
-                "Ingest a catalogue of this field, or name another with "
+                "MISSING_SHARDS",
+                f"Reference catalogue {choice.name} has no shard within {radius:.3f} degrees of RA {ra:.4f} "
+                f"Dec {dec:+.4f}: looked for {', '.join(f'{number}.fits' for number in missing)} in {choice.path}.",
+                "Fetch or ingest these shards, or name another catalogue with "
                 "-c calibrate.astromRefObjLoader.ref_dataset_name=NAME.",
             )
-        return CatalogChoice(choice.role, choice.name, choice.path, choice.reason, there, missing)
+        return replace(choice, shards=there, missing=missing)

@@ -273,6 +273,7 @@ def job_of(ccd: PlannedCcd) -> CcdJob:
         defects_origin=ccd.defects_origin,
         catalogs={catalog.role: catalog.path for catalog in ccd.catalogs},
         outputs=ccd.outputs,
+        pointing=ccd.pointing,
         known_inputs=ccd.known_inputs,
     )
 

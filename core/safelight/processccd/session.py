@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from safelight.butler.atomic import clean_temporaries
 from safelight.processccd.ccd import RunContext
-from safelight.processccd.consistency import keep_config, keep_versions, rerun_lock
+from safelight.processccd.consistency import config_path, keep_config, keep_versions, rerun_lock, versions_path
 from safelight.processccd.executor import Control, Executor, InlineExecutor, TaskSpec
 from safelight.processccd.ledger import OutcomeLedger
 from safelight.processccd.overrides import flatten
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from safelight.processccd.plan import Plan
 
 __all__ = ["PROCESSOR", "RunSettings", "run_plan"]
+
+LOG = logging.getLogger("processCcd")
 
 #: What a worker process builds its task from.
 PROCESSOR = "safelight.processccd.ccd:CcdProcessor"
@@ -73,7 +75,8 @@ def run_plan(
         keep_config(output, config, layers, clobber=settings.clobber_config, backup=settings.backup_config)
         if settings.check_versions:
             keep_versions(output, versions, clobber=settings.clobber_versions)
-        clean_temporaries(output)
+        for path in clean_temporaries(output):
+            LOG.info("removed the temporary file of a dead process: %s", path)
         plan = make_plan()
         run = new_run_name()
         provenance = Provenance(
@@ -89,6 +92,7 @@ def run_plan(
             config_hash=plan.config_hash,
         )
         with OutcomeLedger(output) as ledger:
+            ledger.record_files({"processCcd_config": config_path(output), "packages": versions_path(output)})
             runner = Runner(plan, ledger, provenance, listener=listener, raise_failures=settings.raise_errors)
             executor = _executor(butler, config, settings, run, versions)
             return runner.execute(executor, Control())

@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["StageClock", "resource_usage"]
 
-_USAGE = {
+_USAGE: dict[str, Callable[[resource.struct_rusage], float]] = {
     "CpuTime": lambda u: u.ru_utime + u.ru_stime,
     "UserTime": lambda u: u.ru_utime,
     "SystemTime": lambda u: u.ru_stime,

@@ -1,0 +1,196 @@
+"""``safelight calibs``: build master calibrations from raw frames, and list what there is."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safelight.commands.shell import Parser, arguments_of
+from safelight.errors import DatasetNotFound, SafelightError, UsageError
+from safelight.processccd.runtime import limit_threads, stay_offline
+
+if TYPE_CHECKING:
+    from safelight.butler import Butler
+    from safelight.exposure import MasterFrame
+
+__all__ = ["main"]
+
+KINDS = ("bias", "dark", "flat")
+
+_EXAMPLE = """\
+safelight calibs build bias DATA --id dataType=BIAS
+  safelight calibs build dark DATA --id dataType=DARK
+  safelight calibs build flat DATA --id dataType=DOMEFLAT filter=HSC-I
+  safelight calibs list DATA"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = Parser(
+        prog="safelight calibs",
+        description="Build master bias, dark and flat frames from raw frames, one for each CCD (and filter)\n"
+        "selected, and register them; or list the master calibrations of a repository.",
+        example=_EXAMPLE,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="build|list", parser_class=_Sub)
+    _add_build(commands.add_parser("build"))
+    _add_list(commands.add_parser("list"))
+    options = parser.parse_args(arguments_of(argv))
+    limit_threads()
+    stay_offline()
+    return build(options) if options.command == "build" else list_masters(options)
+
+
+class _Sub(Parser):
+    """A sub-parser; argparse passes it only a program name."""
+
+    def __init__(self, **options: Any) -> None:
+        name = str(options["prog"])
+        what = "Combine raw frames into masters." if name.endswith("build") else "List master calibrations."
+        super().__init__(prog=name, description=what, example=_EXAMPLE)
+
+
+def _add_build(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", choices=KINDS, help="what to build")
+    parser.add_argument("input", metavar="DATA", help="the repository")
+    parser.add_argument("--id", dest="ids", nargs="+", required=True, metavar="KEY=V", help="the raw frames")
+    parser.add_argument("--calib", metavar="P", help="calibration repository (default: DATA/CALIB)")
+    parser.add_argument(
+        "--validity", type=int, default=180, metavar="DAYS", help="days before and after (default: 180)"
+    )
+    parser.add_argument("--replace", action="store_true", help="replace masters of the same date")
+    parser.add_argument(
+        "-c", dest="config", nargs="*", default=[], metavar="K=V", help="nSigmaClip, nIter, memory (MB)"
+    )
+
+
+def _add_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="DATA", help="the repository")
+    parser.add_argument("--calib", metavar="P", help="calibration repository (default: DATA/CALIB)")
+    parser.add_argument("--kind", help="only this kind")
+
+
+def list_masters(options: argparse.Namespace) -> int:
+    """Print the rows of the calibration registry."""
+    from safelight.butler.calibrations import CalibrationRegistry
+    from safelight.commands.opening import open_butler
+
+    butler = open_butler(options.input, calib=options.calib)
+    if butler.calib_root is None:
+        raise DatasetNotFound(
+            "NO_CALIB_ROOT",
+            f"There are no master calibrations in {butler.root}.",
+            "Build some with safelight calibs build, or ingest them with ingestCalibs.py.",
+        )
+    registry = CalibrationRegistry(butler.calib_root)
+    kinds = registry.kinds()
+    if options.kind is not None and options.kind not in kinds:
+        raise UsageError("UNKNOWN_CALIBRATION", f"There is no {options.kind!r} here.", f"There are {', '.join(kinds)}.")
+    print(f"{'kind':8} {'ccd':>4} {'filter':10} {'calibDate':20} {'valid from':11} to")
+    for kind in [options.kind] if options.kind else kinds:
+        for row in registry.rows(kind):
+            print(f"{kind:8} {row.ccd:4} {row.filter:10} {row.calib_date:20} {row.valid_start:11} {row.valid_end}")
+    return 0
+
+
+def build(options: argparse.Namespace) -> int:
+    """Build and register one master for each CCD (and, of flats, filter) that the data IDs select."""
+    from safelight.butler.ingest import ingest_calibs
+    from safelight.commands.opening import open_butler
+
+    butler = open_butler(options.input, calib=options.calib)
+    calib_root = butler.calib_root or Path(options.calib or butler.root / "CALIB")
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in butler.query(options.ids).rows:
+        key = (row["ccd"], row["filter"]) if options.kind == "flat" else (row["ccd"],)
+        groups.setdefault(key, []).append(row)
+    failures = 0
+    for key, rows in groups.items():
+        name = f"{options.kind} of CCD {' '.join(map(str, key))}"
+        try:
+            path = _build_one(butler, calib_root, options, rows)
+            report = ingest_calibs(
+                butler.root, calib_root, [path], validity_days=options.validity, mode="skip", ignore_ingested=True
+            )
+        except SafelightError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            failures += 1
+            continue
+        failures += len(report.bad)
+        for bad in report.bad:
+            print(f"{name}: {bad.message} [{bad.code}]", file=sys.stderr)
+        if not report.bad:
+            print(f"{name}: {len(rows)} frames -> {path}")
+    return 1 if failures else 0
+
+
+def _build_one(butler: Butler, calib_root: Path, options: argparse.Namespace, rows: list[dict[str, Any]]) -> Path:
+    from safelight.butler.atomic import atomic_path
+    from safelight.calibs.build import build_master
+    from safelight.exposure.fits import write_master
+    from safelight.isr import Masters
+
+    given = rows[0]
+    masters = Masters(
+        bias=_existing(butler, "bias", given) if options.kind != "bias" else None,
+        dark=_existing(butler, "dark", given) if options.kind == "flat" else None,
+    )
+    master = build_master(
+        options.kind,
+        [butler.uri("raw", row) for row in rows],
+        butler.instrument,
+        masters,
+        _config(options.config),
+        ccd=given["ccd"],
+        filter_name=given["filter"] if options.kind == "flat" else None,
+        progress=lambda line: print(line, file=sys.stderr),
+    )
+    data_id = dict(word.split("=", 1) for word in str(master.header["CALIB_ID"]).split())
+    relative = butler.dataset_types[options.kind].template.format({**data_id, "ccd": given["ccd"]})
+    path = calib_root / relative
+    if path.exists() and not options.replace:
+        raise UsageError("MASTER_EXISTS", f"There is a master already: {path}.", "Give --replace to replace it.")
+    with atomic_path(path) as temporary:
+        write_master(temporary, master)
+    return path
+
+
+def _existing(butler: Butler, kind: str, row: dict[str, Any]) -> MasterFrame | None:
+    """The master of another kind that these frames need taken off, if there is one."""
+    from safelight.exposure.fits import read_master
+
+    try:
+        choice = butler.find_calibration(kind, row)
+    except DatasetNotFound as error:
+        print(f"without a master {kind}: {error.message}", file=sys.stderr)
+        return None
+    print(f"{kind}: {choice.reason}", file=sys.stderr)
+    return read_master(choice.path)
+
+
+def _config(words: list[str]) -> Any:
+    """The build's configuration from ``name=number`` words."""
+    import ast
+
+    from pydantic import ValidationError
+
+    from safelight.calibs.config import BuildConfig
+
+    names = [name for name, field in BuildConfig.model_fields.items() if field.annotation in (int, float)]
+    values: dict[str, Any] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        if name not in names:
+            raise UsageError("UNKNOWN_CONFIG_FIELD", f"There is no field {name!r}.", f"Fields: {', '.join(names)}.")
+        try:
+            values[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError) as error:
+            raise UsageError("BAD_CONFIG_VALUE", f"{word!r} is not name=number.") from error
+    try:
+        return BuildConfig(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError("BAD_CONFIG_VALUE", f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
