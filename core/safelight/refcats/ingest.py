@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.butler.atomic import make_directory, sync_directory, writing_errors
-from safelight.errors import RepositoryError, UsageError
+from safelight.errors import UsageError
 from safelight.refcats.convert import converted
 from safelight.refcats.dataset import DatasetConfig
 from safelight.refcats.htm import DEFAULT_DEPTH, shard_of
+from safelight.refcats.placing import put_file, refuse_existing, replaced_directory
 from safelight.refcats.readers import read_catalog_file
 from safelight.refcats.shardfile import ShardFormat, shard_format
 
@@ -60,14 +57,14 @@ def ingest_reference_catalog(
     Raises
     ------
     UsageError, ConfigurationError
-        A file that cannot be read, a column that is not there, ids that are not integers or occur twice.
+        A file that cannot be read, a column that is not there, ids that are not whole numbers or occur twice.
     RepositoryError
         ``CATALOG_EXISTS``, or the disk refuses.
     """
     if not files:
         raise UsageError("NO_FILES", "There is no catalogue file to ingest.")
     place = Path(root) / config.dataset_config.ref_dataset_name
-    _refuse_existing(place, replace)
+    refuse_existing(place, replace=replace)
     tables = [converted(table, config) for table in _tables([Path(file) for file in files], config)]
     read = sum(number for _, number in tables)
     table = _with_ids([part for part, _ in tables], counted=not config.id_name)
@@ -115,7 +112,7 @@ def write_shards(
     if absent:
         raise UsageError("MISSING_COLUMN", f"The table has no column {', '.join(absent)}.")
     place = Path(root) / name
-    _refuse_existing(place, replace)
+    refuse_existing(place, replace=replace)
     shards = _write(table, place, format_version, depth, replace=replace)
     return IngestSummary(place, len(table), 0, shards)
 
@@ -156,66 +153,23 @@ def _with_ids(tables: list[Table], *, counted: bool) -> Table:
     return table
 
 
-def _refuse_existing(place: Path, replace: bool) -> None:
-    if place.exists() and not replace:
-        raise RepositoryError(
-            "CATALOG_EXISTS",
-            f"There is a reference catalogue {place} already.",
-            "Give another ref_dataset_name, or say that it may be replaced.",
-        )
-
-
 def _write(table: Table, place: Path, format_version: int, depth: int, *, replace: bool) -> tuple[int, ...]:
     """Write all shards into a new directory beside `place`, then move it there."""
     layout = shard_format(table, format_version)
     rows = layout.rows(table)
     ids = shard_of(np.degrees(np.asarray(table["coord_ra"])), np.degrees(np.asarray(table["coord_dec"])), depth)
-    place = place.resolve() if place.is_symlink() else place
-    make_directory(place.parent)
-    fresh = place.with_name(f".{place.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
-    with writing_errors(place):
-        try:
-            fresh.mkdir()
-            numbers = _write_files(fresh, rows, ids, layout)
-            config = DatasetConfig(place.name, format_version, depth)
-            _put(fresh / "config.py", config.text().encode())
-            sync_directory(fresh)
-            _move_into_place(fresh, place, replace=replace)
-        except BaseException:
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise
-        sync_directory(place.parent)
+    with replaced_directory(place, replace=replace) as fresh:
+        numbers = _write_files(fresh, rows, ids, layout)
+        put_file(fresh / "config.py", DatasetConfig(place.name, format_version, depth).text().encode())
     return numbers
 
 
 def _write_files(
     directory: Path, rows: NDArray[np.void], ids: NDArray[np.int64], layout: ShardFormat
 ) -> tuple[int, ...]:
-    _put(directory / "master_schema.fits", layout.content(rows[:0]))
+    put_file(directory / "master_schema.fits", layout.content(rows[:0]))
     order = np.argsort(ids, kind="stable")
     numbers, starts = np.unique(ids[order], return_index=True)
     for number, part in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
-        _put(directory / f"{number}.fits", layout.content(rows[part]))
+        put_file(directory / f"{number}.fits", layout.content(rows[part]))
     return tuple(numbers.tolist())
-
-
-def _put(path: Path, content: bytes) -> None:
-    with path.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _move_into_place(fresh: Path, place: Path, *, replace: bool) -> None:
-    if not place.exists():
-        fresh.rename(place)
-        return
-    _refuse_existing(place, replace)
-    old = place.with_name(f".{place.name}.old-{os.getpid()}-{secrets.token_hex(4)}")
-    place.rename(old)
-    try:
-        fresh.rename(place)
-    except BaseException:
-        old.rename(place)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
