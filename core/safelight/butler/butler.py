@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from safelight.butler.atomic import atomic_path
 from safelight.butler.calibrations import CalibrationChoice, CalibrationRegistry, find_calib_root, no_calib_root
 from safelight.butler.datasets import DatasetLedger, FileRecord, file_record
 from safelight.butler.datasettypes import CALIBRATION_TYPES, DatasetType, DatasetTypes
+from safelight.butler.files import existing_file
 from safelight.butler.formatters import read_dataset, read_header, write_dataset
 from safelight.butler.outputs import open_output, write_output_cfg
 from safelight.butler.query import query_registry
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Butler"]
 
 DataId = Mapping[str, Any]
-
-#: Suffixes under which a file may lie that a template names without.
-_SUFFIXES = ("", ".gz", ".fz")
 
 
 class Butler:
@@ -246,7 +243,7 @@ class Butler:
         try:
             if write:
                 path = self.require_output() / kind.template.format(self.complete(kind, full))
-                return existing(path) is not None
+                return existing_file(path) is not None
             self.uri(dataset_type, full)
         except DatasetNotFound:
             return False
@@ -281,7 +278,7 @@ class Butler:
 
     def _find(self, kind: DatasetType, data_id: DataId) -> Path | None:
         relative = kind.template.format(data_id)
-        found = (existing(root / relative) for root in self._roots(kind))
+        found = (existing_file(root / relative) for root in self._roots(kind))
         return next((path for path in found if path is not None), None)
 
     # ---- calibrations and catalogues ----------------------------------------------------------------------------
@@ -304,7 +301,7 @@ class Butler:
         row = registry.choose(kind, wanted)
         full = {**data_id, "ccd": row.ccd, "calibDate": row.calib_date, "filter": row.filter}
         relative = self.dataset_types[kind].template.format(full)
-        path = existing(registry.root / relative)
+        path = existing_file(registry.root / relative)
         if path is None:
             raise DatasetNotFound(
                 "CALIBRATION_FILE_MISSING",
@@ -446,15 +443,6 @@ class Butler:
                 "NO_OUTPUT", "Nothing can be written: no output is given.", "Open the repository with rerun=NAME."
             )
         return self.output
-
-
-def existing(path: Path) -> Path | None:
-    """`path`, or with ``.gz`` or ``.fz`` behind it, whichever is a file."""
-    for suffix in _SUFFIXES:
-        candidate = os.fspath(path) + suffix
-        if os.path.isfile(candidate):  # noqa: PTH113 - called for every row of a selection
-            return Path(candidate)
-    return None
 
 
 def _reopen(root: Path, arguments: dict[str, Any]) -> Butler:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from safelight.butler.calibrations import CALIB_REGISTRY_NAME
 from safelight.butler.datasettypes import CALIBRATION_TYPES, DatasetTypes
+from safelight.butler.files import compression_suffix
 from safelight.butler.fitsheaders import read_fits_headers
-from safelight.butler.ingestfiles import compression_suffix, gather
+from safelight.butler.ingestfiles import gather
 from safelight.butler.ingestreport import BadFile, IngestedFile, IngestReport
 from safelight.butler.placement import Mode, Placements, free_space_needed, is_same_file, place_or_note
 from safelight.butler.registryedit import create_calib_tables, edit_registry, ingest_lock

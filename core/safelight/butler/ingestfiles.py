@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safelight.butler.ingestreport import BadFile, IngestReport
 
-__all__ = ["compression_suffix", "gather"]
+__all__ = ["gather"]
 
 
 def gather(files: Iterable[str | Path], bad_file: Sequence[str], report: IngestReport) -> list[Path]:
@@ -38,8 +38,3 @@ def gather(files: Iterable[str | Path], bad_file: Sequence[str], report: IngestR
         else:
             chosen.append(path)
     return chosen
-
-
-def compression_suffix(path: Path) -> str:
-    """``.gz`` or ``.fz`` when a file is so compressed as a whole, which its name in the repository keeps."""
-    return path.suffix if path.suffix in (".gz", ".fz") else ""

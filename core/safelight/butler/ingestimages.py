@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safelight.butler.datasettypes import DatasetTypes
+from safelight.butler.files import compression_suffix, existing_file
 from safelight.butler.fitsheaders import read_fits_headers
-from safelight.butler.ingestfiles import compression_suffix, gather
+from safelight.butler.ingestfiles import gather
 from safelight.butler.ingestreport import BadFile, IngestedFile, IngestReport
 from safelight.butler.placement import Mode, Placements, free_space_needed, is_same_file, place_or_note
 from safelight.butler.pointings import POINTING_WORDS, parse_pointing, store_pointing
@@ -242,22 +243,34 @@ class _Plan:
         registry = self._root / REGISTRY_NAME
         if create or not registry.is_file():
             return
-        database = ReadOnlyDatabase(registry)
-        known = set(database.fetch("SELECT visit, ccd FROM raw")) if database.columns("raw") else set()
-        database.close()
+        known = self._registered(ReadOnlyDatabase(registry))
         kept = []
         for item in self.items:
-            if (item.row["visit"], item.row["ccd"]) not in known:
+            place = known.get((item.row["visit"], item.row["ccd"]))
+            if place is None:
                 kept.append(item)
-            elif is_same_file(item.source, item.destination):
+            elif is_same_file(item.source, place):
                 self._report.already.append(item.source)
             elif ignore:
                 self._report.skipped.append((item.source, "its visit and ccd are registered already"))
             else:
                 name = f"visit={item.row['visit']} ccd={item.row['ccd']}"
-                message = f"{item.source} is {name}, which is registered already with another file."
+                message = f"{item.source} is {name}, which is registered already with another file, {place}."
                 self._report.bad.append(BadFile(item.source, "ALREADY_INGESTED", message))
         self.items = kept
+
+    def _registered(self, database: ReadOnlyDatabase) -> dict[tuple[int, int], Path]:
+        """Where the file of each registered frame lies; places follow from the rows, not from the new headers."""
+        keys = list(dict.fromkeys(["visit", "ccd", *self._template.keys]))
+        places: dict[tuple[int, int], Path] = {}
+        try:
+            if database.columns("raw"):
+                for values in database.fetch(f"SELECT {', '.join(map(quote_column, keys))} FROM raw"):
+                    path = self._root / self._template.format(dict(zip(keys, values, strict=True)))
+                    places[values[0], values[1]] = existing_file(path) or path
+        finally:
+            database.close()
+        return places
 
     def execute(self, mode: Mode, create: bool) -> None:
         """Place the files, then register them all at once; on an error nothing new is left."""
