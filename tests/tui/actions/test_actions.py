@@ -40,7 +40,9 @@ def test_every_key_is_portable(action: Action) -> None:
     assert action.description.endswith(".")
 
 
-@pytest.mark.parametrize("key", ["ctrl+s", "ctrl+b", "ctrl+i", "ctrl+z", "ctrl+c", "escape", "alt+x", "shift+up", "é", "~"])
+@pytest.mark.parametrize(
+    "key", ["ctrl+s", "ctrl+b", "ctrl+i", "ctrl+z", "ctrl+c", "escape", "alt+x", "shift+up", "é", "~"]
+)
 def test_keys_that_some_line_swallows_are_not_portable(key: str) -> None:
     assert not is_portable(key)
 

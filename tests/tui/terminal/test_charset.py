@@ -37,9 +37,7 @@ def test_pythons_own_coercion_of_the_c_locale_does_not_count() -> None:
         "import os; from safelight_tui.terminal.charset import *;"
         "print(os.environ.get('LC_CTYPE'), shows_unicode(environment_at_start()))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", source], env={"LANG": "C"}, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", source], env={"LANG": "C"}, capture_output=True, text=True, check=True)
     assert done.stdout.split()[1] == "False"
 
 

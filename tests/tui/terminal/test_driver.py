@@ -63,9 +63,9 @@ def test_the_screen_is_that_of_the_stock_driver(start_terminal: Start) -> None:
         screens.append(terminal)
     ours, stock = screens
     assert ours.screen == stock.screen
-    assert [
-        [ours.cells.buffer[y][x] for x in range(80) if not ours.cells.buffer[y][x].reverse] for y in range(24)
-    ] == [[stock.cells.buffer[y][x] for x in range(80) if not stock.cells.buffer[y][x].reverse] for y in range(24)]
+    assert [[ours.cells.buffer[y][x] for x in range(80) if not ours.cells.buffer[y][x].reverse] for y in range(24)] == [
+        [stock.cells.buffer[y][x] for x in range(80) if not stock.cells.buffer[y][x].reverse] for y in range(24)
+    ]
 
 
 def test_a_resize_repaints_the_whole_screen(start_terminal: Start) -> None:

@@ -18,8 +18,19 @@ PUNCTUATION = "/[]:?<>+-=;!()"
 
 _RESERVED = frozenset("sbahimjzc")
 _NAMED = {
-    "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn",
-    "home": "Home", "end": "End", "enter": "Enter", "backspace": "Bksp", "tab": "Tab", "shift+tab": "S-Tab", "space": "Space",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "enter": "Enter",
+    "backspace": "Bksp",
+    "tab": "Tab",
+    "shift+tab": "S-Tab",
+    "space": "Space",
 }
 _KNOWN = {key.value for key in Keys} | set(KEY_ALIASES)
 

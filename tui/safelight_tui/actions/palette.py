@@ -42,9 +42,7 @@ class ActionProvider(Provider):
     async def discover(self) -> Hits:
         """All actions, in the order of the table."""
         for action in self._host.actions:
-            yield DiscoveryHit(
-                action.title, partial(self._host.perform, action.name), help=self._help(action)
-            )
+            yield DiscoveryHit(action.title, partial(self._host.perform, action.name), help=self._help(action))
 
     async def search(self, query: str) -> Hits:
         """Actions whose title, name or description matches."""

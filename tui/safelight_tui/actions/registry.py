@@ -189,9 +189,7 @@ class Registry:
         for name in keys:
             if name not in self._actions:
                 raise KeyError(name)
-        changed = [
-            replace(action, keys=tuple(keys[action.name])) if action.name in keys else action for action in self
-        ]
+        changed = [replace(action, keys=tuple(keys[action.name])) if action.name in keys else action for action in self]
         registry = Registry(changed, {})
         registry.together = dict(self.together)
         return registry

@@ -8,6 +8,9 @@ from safelight_tui.actions.registry import EVERYWHERE, Action, Registry
 
 __all__ = ["ACTIONS"]
 
+# A table is read along its rows.
+# fmt: off
+
 
 def _everywhere() -> Iterator[Action]:
     modes = ("browse", "plan", "run", "logs", "image", "triage")
@@ -76,7 +79,8 @@ def _on_data_ids() -> Iterator[Action]:
     yield Action("open_log", c, ("L",), "Log", "Show the log of the CCD under the cursor.",
                  ("data_ids",), command="safelight logs")
     yield Action("copy_ids", c, ("y",), "Copy IDs",
-                 "Copy the marked data IDs, or the one under the cursor, as --id text.", ("data_ids",), command="safelight export")
+                 "Copy the marked data IDs, or the one under the cursor, as --id text.", ("data_ids",),
+                 command="safelight export")
     yield Action("copy_command", c, ("Y",), "Copy command", "Copy the processCcd.py command that does the same.",
                  ("data_ids",))
     yield Action("write_file", c, ("w",), "Write file", "Write this list to a file: --id text, CSV or ECSV.", ("rows",),

@@ -216,11 +216,7 @@ class CellScreen:
     def _encode_row(self, y: int, start: int, stop: int, out: list[str]) -> None:
         characters, styles = self._characters[y], self._styles[y]
         sent_characters, sent_styles = self._sent_characters[y], self._sent_styles[y]
-        changed = [
-            x
-            for x in range(start, stop)
-            if characters[x] != sent_characters[x] or styles[x] != sent_styles[x]
-        ]
+        changed = [x for x in range(start, stop) if characters[x] != sent_characters[x] or styles[x] != sent_styles[x]]
         position = 0
         while position < len(changed):
             first = last = changed[position]

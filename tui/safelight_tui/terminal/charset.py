@@ -18,6 +18,7 @@ __all__ = ["ascii_cell", "environment_at_start", "shows_unicode", "to_ascii"]
 
 _VARIABLES = ("LC_ALL", "LC_CTYPE", "LANG")
 
+# fmt: off
 _STAND_INS = {
     "─": "-", "━": "=", "═": "=", "╌": "-", "╍": "=", "┄": "-", "┅": "=", "┈": "-", "╴": "-", "╶": "-", "╸": "=",
     "╺": "=", "│": "|", "┃": "|", "║": "|", "╎": "|", "┆": "|",
@@ -36,7 +37,8 @@ _STAND_INS = {
     "×": "x", "÷": "/", "±": "+", "≤": "<", "≥": ">", "≠": "#", "≈": "~", "°": "o", "σ": "s", "µ": "u", "μ": "u",
     "α": "a", "β": "b", "χ": "X", "δ": "d", "Δ": "D", "λ": "l", "π": "p", "²": "2", "³": "3", "¹": "1", "½": "+",
     "\u00a0": " ", "\u2007": " ", "\u2009": " ", "\u202f": " ", "\u3000": "  ",
-}  # fmt: skip
+}
+# fmt: on
 # Block elements not named above (quadrants) and braille patterns are shaded by how much of the cell they fill.
 _SHADES = " .:-=+*#@"
 

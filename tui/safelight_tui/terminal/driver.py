@@ -56,9 +56,7 @@ class DeltaDriver(LinuxDriver):
     ) -> None:
         self._output = require_terminal(os.environ)
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._screen = CellScreen(
-            *self._get_terminal_size(), ascii_only=not shows_unicode(environment_at_start())
-        )
+        self._screen = CellScreen(*self._get_terminal_size(), ascii_only=not shows_unicode(environment_at_start()))
         self._writer: TerminalWriter | None = None
         self._in_application_mode = False
         self._ending = False

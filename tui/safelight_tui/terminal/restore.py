@@ -23,8 +23,7 @@ RESET = (
     b"\x1b[?7h"  # line wrap on
     b"\x1b[?1049l"  # leave the alternate screen
     b"\x1b[?25h"  # cursor on
-    b"\x1b[0m"
-    + RESET_TITLE.encode()
+    b"\x1b[0m" + RESET_TITLE.encode()
 )
 
 
