@@ -34,6 +34,8 @@ _MATCH_ARCSEC = 0.5
 _PS1_POSITION_MAS = 8.0
 _GAIA_EPOCH_MJD = 57206.375  # 2015.5, where a catalogue says none
 _SHARD_DEPTH = 7
+#: r magnitude beyond which PS1's stacks miss most sources.
+_CATALOG_DEPTH_R = 23.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ class CatalogSky:
 
     def sources(self, circle: Circle, epoch_year: float) -> SkySources:
         """The whole catalogue (it is small) and the faint galaxies of `circle`, at `epoch_year`."""
-        return SkySources.concatenated([self._bright.moved(epoch_year - 2015.5), faint_galaxies(self.seed, circle)])
+        return SkySources.concatenated(
+            [self._bright.moved(epoch_year - 2015.5), faint_galaxies(self.seed, circle, _CATALOG_DEPTH_R)]
+        )
 
     @cached_property
     def _bright(self) -> SkySources:

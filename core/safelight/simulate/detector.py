@@ -13,7 +13,7 @@ from safelight.instruments.geometry import pixel_to_focal_plane
 from safelight.simulate.photometry import NOMINAL_GAIN
 from safelight.simulate.streams import Stream, generator
 
-__all__ = ["CcdCharacter", "bias_pattern", "dark_current", "flat_field", "gain_map", "known_defects", "response"]
+__all__ = ["CcdCharacter", "bias_pattern", "dark_current", "flat_field", "gain_map", "response"]
 
 FloatImage = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -37,20 +37,12 @@ class CcdCharacter:
     def of(cls, instrument: Instrument, ccd: int, filter_name: str, date: str, seed: int) -> CcdCharacter:
         """The character of CCD `ccd` behind a filter with the defects known at the ISO date `date`."""
         detector = instrument.detector(ccd)
-        defects = known_defects(instrument, ccd, date)
+        defects = instrument.defects_on(ccd, date)
         return cls(
             bias=bias_pattern(detector, defects, seed),
             dark=dark_current(detector, seed),
             response=response(instrument, detector, filter_name, defects, seed),
         )
-
-
-def known_defects(instrument: Instrument, ccd: int, date: str) -> list[Box]:
-    """The curated defects of the epoch in which the ISO date falls."""
-    epochs = sorted({d.valid_from[:10] for d in instrument.defects if d.detector == ccd and d.valid_from[:10] <= date})
-    if not epochs:
-        return []
-    return [d.box for d in instrument.defects if d.detector == ccd and d.valid_from[:10] == epochs[-1]]
 
 
 def _hot_columns(detector: Detector, defects: Sequence[Box], seed: int) -> list[Box]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from safelight.exposure import MasterFrame
 from safelight.instruments import Detector, Instrument
-from safelight.simulate.detector import bias_pattern, dark_current, flat_field, gain_map, known_defects, response
+from safelight.simulate.detector import bias_pattern, dark_current, flat_field, gain_map, response
 from safelight.simulate.frame import FLAT_ELECTRONS
 from safelight.simulate.spec import MasterSpec, NightSpec
 from safelight.simulate.streams import Stream, generator
@@ -31,7 +31,7 @@ def simulate_master(instrument: Instrument, night: NightSpec, master: MasterSpec
     noise = rng.standard_normal((detector.height, detector.width), dtype=np.float32)
     noise *= 1.0 / math.sqrt(_FRAMES)
     # Defects of the epoch of the frames that are to be calibrated, not of the masters' nominal date.
-    defects = known_defects(instrument, ccd, min(visit.date_obs for visit in night.visits))
+    defects = instrument.defects_on(ccd, min(visit.date_obs for visit in night.visits))
     read_noise = _read_noise(detector)
     if master.kind == "bias":
         image = bias_pattern(detector, defects, night.seed)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safelight.butler.atomic import atomic_path, clean_temporaries, make_directory, write_text
-from safelight.errors import UsageError
+from safelight.errors import RepositoryError, UsageError
 from safelight.instruments.loader import load_instrument
 from safelight.simulate.optics import TrueWcs, claimed_pointing, true_pointing
 from safelight.simulate.spec import MasterSpec, NightSpec, VisitSpec
@@ -188,8 +188,8 @@ def _survey(root: Path, instrument: Instrument, night: NightSpec) -> None:
         for ccd in visit.ccds
     ]
     sources = reference_sources(SyntheticSky(night.seed), circles)
-    write_shards(ps1_catalog(sources, night.seed), root, PS1_NAME)
-    write_shards(gaia_catalog(sources, night.seed), root, GAIA_NAME)
+    write_shards(ps1_catalog(sources, night.seed), root / "ref_cats", PS1_NAME)
+    write_shards(gaia_catalog(sources, night.seed), root / "ref_cats", GAIA_NAME)
 
 
 # ---- files ------------------------------------------------------------------------------------------------------
@@ -311,11 +311,21 @@ def _results(jobs: list[_Job], night: NightSpec, processes: int) -> Iterable[str
 
 
 def _register(root: Path, instrument: Instrument, night: NightSpec, jobs: list[_Job]) -> None:
-    """Register the files, which lie at their places already."""
+    """Register the files, which lie at their places already, and the defect lists of the CCDs that take part."""
+    from safelight.butler.calibrations import CALIB_REGISTRY_NAME, CalibrationRegistry
     from safelight.butler.ingest import ingest_calibs, ingest_curated_defects, ingest_images
 
-    ingest_images(root, [job.final for job in jobs if job.visit is not None], mode="skip", ignore_ingested=True)
+    # The registry lists rows in the order of their arrival.
+    frames = sorted((job.visit.visit, job.ccd, job.final) for job in jobs if job.visit is not None)
     masters = [job.final for job in jobs if job.master is not None]
+    reports = [ingest_images(root, [final for _, _, final in frames], mode="skip", ignore_ingested=True)]
+    calib = root / "CALIB"
     if masters:
-        ingest_calibs(root, root / "CALIB", masters, validity_days=night.validity_days, mode="skip")
-        ingest_curated_defects(root, root / "CALIB")
+        days = night.validity_days
+        reports.append(ingest_calibs(root, calib, masters, validity_days=days, mode="skip", ignore_ingested=True))
+    if not (calib / CALIB_REGISTRY_NAME).is_file() or not CalibrationRegistry(calib).rows("defects"):
+        detectors = tuple(instrument.detector(ccd) for ccd in night.ccds)
+        camera = instrument.model_copy(update={"detectors": detectors})
+        reports.append(ingest_curated_defects(root, calib, camera))
+    for bad in (bad for report in reports for bad in report.bad):
+        raise RepositoryError("NOT_REGISTERED", f"{bad.source} cannot be registered: {bad.message}")

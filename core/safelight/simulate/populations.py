@@ -1,7 +1,7 @@
 """A synthetic sky at high galactic latitude: number counts, colours and sizes of stars and galaxies.
 
 The sky is cut into cells of about 0.1 degree, each filled from its own random stream, so any part of it can be made
-on its own and is the same whoever asks. Counts follow the SDSS and HSC surveys roughly: 40,000 galaxies per square
+on its own and is the same whoever asks. Counts follow the SDSS and HSC surveys roughly: 50,000 galaxies per square
 degree and magnitude at r = 24, 8,000 stars per square degree brighter than r = 20.5.
 """
 
@@ -31,7 +31,7 @@ _CELL_DEG = 0.1
 _BRIGHTEST_STAR, _BRIGHTEST_GALAXY = 11.5, 13.5
 # log10 of sources per square degree and magnitude at these r magnitudes
 _STAR_COUNTS = ([11.0, 14.0, 16.0, 18.0, 20.0, 22.0, 24.0, 27.0], [1.55, 2.40, 2.80, 3.12, 3.38, 3.54, 3.68, 3.75])
-_GALAXY_COUNTS = ([13.0, 16.0, 18.0, 20.0, 22.0, 24.0, 27.0], [-0.9, 0.95, 2.05, 3.05, 3.92, 4.60, 5.40])
+_GALAXY_COUNTS = ([13.0, 16.0, 18.0, 20.0, 22.0, 24.0, 27.0], [-0.8, 1.05, 2.15, 3.15, 4.02, 4.70, 5.45])
 
 
 def _density(counts: tuple[list[float], list[float]], magnitude: FloatArray) -> FloatArray:
@@ -199,6 +199,7 @@ class SyntheticSky:
         return SkySources.concatenated([_fill(cell, self.seed, faint=False) for cell in _cells(circle)])
 
 
-def faint_galaxies(seed: int, circle: Circle) -> SkySources:
-    """Only the galaxies fainter than r = 22.9: the background of a sky whose bright part is a real catalogue."""
-    return SkySources.concatenated([_fill(cell, seed, faint=True, stars=False) for cell in _cells(circle)])
+def faint_galaxies(seed: int, circle: Circle, brightest_r: float) -> SkySources:
+    """Only the galaxies fainter than `brightest_r`: the background of a sky whose bright part is a real catalogue."""
+    found = SkySources.concatenated([_fill(cell, seed, faint=True, stars=False) for cell in _cells(circle)])
+    return found[found.band("r") > brightest_r]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from safelight.errors import DatasetNotFound
 from safelight.instruments.loader import load_instrument
-from safelight.simulate.detector import bias_pattern, dark_current, flat_field, gain_map, known_defects, response
+from safelight.simulate.detector import bias_pattern, dark_current, flat_field, gain_map, response
 from safelight.simulate.frame import FrameTruth, PlacedSources
 from safelight.simulate.optics import Pointing, TrueWcs, claimed_pointing
 from safelight.simulate.photometry import NOMINAL_GAIN
@@ -234,7 +234,7 @@ def true_master(root: Path | str, kind: str, ccd: int, filter_name: str = "") ->
     night = load_night(root)
     instrument = load_instrument(night.instrument)
     detector = instrument.detector(ccd)
-    defects = known_defects(instrument, ccd, min(visit.date_obs for visit in night.visits))
+    defects = instrument.defects_on(ccd, min(visit.date_obs for visit in night.visits))
     if kind == "bias":
         return bias_pattern(detector, defects, night.seed)
     if kind == "dark":
