@@ -31,7 +31,8 @@ class Detections:
     pixels: NDArray[np.int32]  # flat indices of all labelled pixels
     x: NDArray[np.int64]  # (n_peaks,) peak pixel
     y: NDArray[np.int64]
-    significance: NDArray[np.float64]  # (n_peaks,) smoothed peak over its noise
+    level: NDArray[np.float64]  # (n_peaks,) smoothed value at the peak, ADU
+    significance: NDArray[np.float64]  # (n_peaks,) the same over its noise
     family_start: NDArray[np.int64]  # (n_families + 1,)
     noise_scale: float  # empirical noise of the smoothed image over what the variance plane says
     smoothing_sigma: float  # pixels
@@ -150,10 +151,9 @@ def detect(
     exposure.mask &= ~np.int32(planes.bits("DETECTED", "DETECTED_NEGATIVE"))
     exposure.mask.reshape(-1)[detected] |= np.int32(planes.bits("DETECTED"))
     y, x = np.divmod(blends.peaks, width)
+    level = smoothed[y, x].astype(np.float64)
     noise = unit * np.sqrt(exposure.variance[y, x].astype(np.float64))
-    return Detections(
-        labels, detected, x, y, smoothed[y, x] / noise, blends.family_start, scale, sigma, border
-    )
+    return Detections(labels, detected, x, y, level, level / noise, blends.family_start, scale, sigma, border)
 
 
 def _set_edge(exposure: Exposure, border: int) -> None:

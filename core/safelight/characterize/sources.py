@@ -1,0 +1,161 @@
+"""Rows to measure, and everything that is measured on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.characterize.apertures import ApertureFluxes, measure_apertures
+from safelight.characterize.config import MeasurementConfig
+from safelight.characterize.detection import Detections
+from safelight.characterize.kron import KronFluxes, measure_kron
+from safelight.characterize.pixel_flags import centre_bits, footprint_bits
+from safelight.characterize.profiles import RingProfiles, measure_rings
+from safelight.characterize.psf_photometry import PsfFluxes, psf_photometry
+from safelight.characterize.shapes import Shapes, measure_shapes
+from safelight.exposure import Exposure, PsfModel
+
+__all__ = ["Measurements", "Noise", "SourceRows", "gaussian_flux", "measure_sources", "source_rows"]
+
+#: Planes whose pixels are left out of PSF fits and local backgrounds.
+_BAD = ("BAD", "SAT", "CR", "NO_DATA", "UNMASKEDNAN")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRows:
+    """Catalogue rows, arrays of shape (n,): parents and lone sources first, then the children of blends."""
+
+    x: NDArray[np.int64]  # peak pixel
+    y: NDArray[np.int64]
+    first: NDArray[np.int64]  # labels that are the row's own, 1-based, inclusive
+    last: NDArray[np.int64]
+    parent: NDArray[np.int64]  # row of the parent; -1 for none
+    n_child: NDArray[np.int64]
+    significance: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The noise model of PSF fits."""
+
+    sky_variance: NDArray[np.float64]  # (n,) ADU², empty sky around each source
+    slope: float  # variance per ADU of source light
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """All measurements of n rows."""
+
+    rows: SourceRows
+    x: NDArray[np.float64]  # adopted centroid
+    y: NDArray[np.float64]
+    x_err: NDArray[np.float64]
+    y_err: NDArray[np.float64]
+    shapes: Shapes
+    apertures: ApertureFluxes
+    kron: KronFluxes
+    psf: PsfFluxes
+    local_background: RingProfiles  # one ring
+    footprint: NDArray[np.int32]  # mask bits
+    centre: NDArray[np.int32]
+    area: NDArray[np.int64]  # pixels of the footprint
+
+
+def source_rows(found: Detections) -> SourceRows:
+    """One row per footprint, and one more per peak of footprints with several."""
+    start, count = found.family_start[:-1], np.diff(found.family_start)
+    # Peaks of a footprint are in the order of their brightness; its first one stands for it.
+    blended = count > 1
+    children = np.flatnonzero(np.repeat(blended, count))
+    family = np.repeat(np.arange(len(count)), count)
+    n_top = len(count)
+    peak = np.concatenate([start, children])
+    return SourceRows(
+        found.x[peak],
+        found.y[peak],
+        np.concatenate([start, children]) + 1,
+        np.concatenate([start + count - 1, children]) + 1,
+        np.concatenate([np.full(n_top, -1), family[children]]),
+        np.concatenate([np.where(blended, count, 0), np.zeros(len(children), dtype=np.int64)]),
+        found.significance[peak],
+    )
+
+
+def gaussian_flux(measured: Measurements) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Amplitude of the Gaussian of fixed shape times its area, and its error; NaN where the shape failed."""
+    s = measured.shapes
+    flux = np.where(s.shape_failed, np.nan, s.flux)
+    return flux, np.abs(flux) / np.sqrt(np.maximum(s.fisher, 1e-12))
+
+
+def measure_sources(
+    exposure: Exposure,
+    found: Detections,
+    rows: SourceRows,
+    psf: PsfModel,
+    fwhm: float,
+    noise: Noise,
+    kron_minimum: float,
+    config: MeasurementConfig,
+) -> Measurements:
+    """Measure `rows` on a background-subtracted exposure.
+
+    Parameters
+    ----------
+    exposure, found, rows
+    psf : PsfModel
+    fwhm : float
+        Of the PSF, pixels.
+    noise : Noise
+        Of the rows.
+    kron_minimum : float
+        Kron radius of the PSF, pixels.
+    config : MeasurementConfig
+    """
+    image, variance, mask, labels = exposure.image, exposure.variance, exposure.mask, found.labels
+    first, last = rows.first, rows.last
+    x, y = rows.x.astype(np.float64), rows.y.astype(np.float64)
+    shapes = measure_shapes(image, variance, labels, first, last, x, y, fwhm)
+    x, y, x_err, y_err = shapes.x, shapes.y, shapes.x_err, shapes.y_err
+    bad = exposure.planes.bits(*_BAD)
+
+    def fit(at_x: NDArray[np.float64], at_y: NDArray[np.float64], move: bool) -> PsfFluxes:
+        return psf_photometry(
+            image, mask, labels, psf, at_x, at_y, first=first, last=last, sky_variance=noise.sky_variance,
+            variance_slope=noise.slope, bad=bad, radius=max(2.0 * fwhm, 4.0), fit_position=move,
+        )  # fmt: skip
+
+    undersampled = fwhm < config.psfCentroidMaxFwhm
+    fitted = fit(x, y, undersampled)
+    if undersampled:
+        good = ~fitted.position_failed & np.isfinite(fitted.x_err)
+        x, y = np.where(good, fitted.x, x), np.where(good, fitted.y, y)
+        x_err, y_err = np.where(good, fitted.x_err, x_err), np.where(good, fitted.y_err, y_err)
+        shapes = measure_shapes(image, variance, labels, first, last, x, y, fwhm, recentre=False)
+    apertures = measure_apertures(image, variance, labels, first, last, x, y)
+    kron = measure_kron(
+        image, variance, labels, first, last, x, y, (shapes.xx, shapes.yy, shapes.xy), minimum_radius=kron_minimum,
+        radii_for_flux=config.kronRadiusForFlux, sigma_for_radius=config.kronSigmaForRadius,
+    )  # fmt: skip
+    sigma = fwhm / 2.3548
+    ring = np.array([7.0, 15.0]) * sigma  # LSST's local background annulus
+    local = measure_rings(image, mask, bad, labels, first, last, x, y, ring)
+    bits, area = footprint_bits(mask, labels, found.pixels, len(found))
+    start = np.concatenate([[0], np.cumsum(area)])
+    return Measurements(
+        rows, x, y, x_err, y_err, shapes, apertures, kron, fitted, local,
+        _range_or(bits, first, last), centre_bits(mask, x, y), start[last] - start[first - 1],
+    )  # fmt: skip
+
+
+def _range_or(bits: NDArray[np.int32], first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.int32]:
+    """OR of ``bits[first - 1 : last]`` for each row."""
+    result = bits[first - 1].copy()
+    for k in np.flatnonzero(last > first):
+        result[k] = np.bitwise_or.reduce(bits[first[k] - 1 : last[k]])
+    return result
