@@ -4,8 +4,8 @@ Under chance, each source has a reference star within the tolerance with a proba
 references gives, so the number of matched sources is binomial. A search tries a huge number of distinguishable
 transformations; their number times the binomial tail is the number of solutions as good as this one that chance alone
 would bring (the a-contrario criterion of Desolneux, Moisan & Morel 2000). Stars that the transformation was fitted to
-cannot vouch for it: three for a linear map. p is also measured, on displaced copies of the list, since real catalogues
-cluster.
+cannot vouch for it: two for a similarity, three for a linear map. p is also measured, on displaced copies of the list,
+since real catalogues cluster.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from safelight.calibrate.plane import FloatArray
 
 __all__ = ["SearchSpace", "log10_binomial_tail", "log10_false_matches"]
 
-STARS_ABSORBED = 3  # an affine map goes exactly through three stars
 N_DISPLACED = 16  # displaced copies that measure the chance rate
 
 
@@ -60,7 +59,14 @@ def log10_binomial_tail(k: int, n: int, p: float) -> float:
 
 
 def log10_false_matches(
-    xi: FloatArray, eta: FloatArray, tree: cKDTree, tolerance: float, n_matched: int, density: float, space: SearchSpace
+    xi: FloatArray,
+    eta: FloatArray,
+    tree: cKDTree,
+    tolerance: float,
+    n_matched: int,
+    density: float,
+    absorbed: int,
+    space: SearchSpace,
 ) -> float:
     """log10 of the number of solutions this good that chance would bring in the whole search.
 
@@ -76,13 +82,15 @@ def log10_false_matches(
         Sources matched one to one.
     density
         Reference stars per square arcsec inside the frame.
+    absorbed
+        Stars through which the transformation goes exactly, whatever they are: 2 for a similarity, 3 for a linear map.
     space
         What was searched.
     """
     n = len(xi)
     expected = 1.0 - math.exp(-density * math.pi * tolerance**2)
     trials = space.log10_trials(tolerance)
-    counted, free = n_matched - STARS_ABSORBED, max(n - STARS_ABSORBED, 0)
+    counted, free = n_matched - absorbed, max(n - absorbed, 0)
     tail = log10_binomial_tail(counted, free, expected)
     if trials + tail > 0.0:  # nothing special already; clustering can only make it less so
         return trials + tail

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from safelight.calibrate.config import CalibrateConfig, ReferenceLoaderConfig
+from safelight.calibrate.config import AstrometricLoaderConfig, CalibrateConfig
 from safelight.calibrate.first_wcs import FirstWcs, search_range
 from safelight.calibrate.matching import PatternMatch, PatternSearch, match_pattern
 from safelight.calibrate.plane import FloatArray
@@ -118,7 +118,7 @@ def solve_astrometry(
     return Astrometry(wcs, solution, match, quality, sources, metrics, caveats, metadata)
 
 
-def reference_errors(catalog: ReferenceCatalog, loader: ReferenceLoaderConfig) -> tuple[FloatArray, FloatArray]:
+def reference_errors(catalog: ReferenceCatalog, loader: AstrometricLoaderConfig) -> tuple[FloatArray, FloatArray]:
     """Position errors of the references in either axis, arcsec, with the configured floor."""
     errors = []
     for stated in (catalog.ra_error_mas, catalog.dec_error_mas):

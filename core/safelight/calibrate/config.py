@@ -14,25 +14,39 @@ from pydantic import Field
 from safelight.config import StepConfig
 
 __all__ = [
+    "AstrometricLoaderConfig",
     "AstrometryConfig",
     "CalibrateConfig",
     "MatcherConfig",
     "PhotoCalConfig",
+    "PhotometricLoaderConfig",
     "QualityConfig",
-    "ReferenceLoaderConfig",
     "WcsFitterConfig",
 ]
 
 
-class ReferenceLoaderConfig(StepConfig):
-    """Which reference catalogue, how much of it, and which of its columns."""
+class AstrometricLoaderConfig(StepConfig):
+    """Which reference catalogue gives positions, and how much of it is loaded."""
 
     ref_dataset_name: str = Field(
         "auto", description="name of the catalogue in the repository's ref_cats; auto: the camera's first that is there"
     )
     pixelMargin: Annotated[int, Field(ge=0, le=100_000)] = Field(
-        300,
-        description="margin in pixels around the CCD, on top of the pointing uncertainty, in which stars are loaded",
+        300, description="pixels around the CCD, on top of the pointing uncertainty, in which stars are loaded"
+    )
+    positionErrorFloor: Annotated[float, Field(ge=0, le=10_000)] | None = Field(
+        None, description="mas per axis, least error of a star; None: what is known of the catalogue"
+    )
+    systematicFloor: Annotated[float, Field(ge=0, le=10_000)] | None = Field(
+        None, description="mas per axis that averaging does not reduce; None: what is known of the catalogue"
+    )
+
+
+class PhotometricLoaderConfig(StepConfig):
+    """Which reference catalogue gives magnitudes, and which of its columns."""
+
+    ref_dataset_name: str = Field(
+        "auto", description="name of the catalogue in the repository's ref_cats; auto: the camera's first that is there"
     )
     filterMap: dict[str, str] = Field(
         default_factory=dict,
@@ -40,14 +54,6 @@ class ReferenceLoaderConfig(StepConfig):
     )
     anyFilterMapsToThis: str = Field(
         "", description="catalogue flux column (without _flux) for every filter; empty: none"
-    )
-    positionErrorFloor: Annotated[float, Field(ge=0, le=10_000)] | None = Field(
-        None,
-        description="mas per axis, least error of a star; None: 10 where the catalogue gives no error, else 0.3",
-    )
-    systematicFloor: Annotated[float, Field(ge=0, le=10_000)] | None = Field(
-        None,
-        description="mas per axis that averaging over stars does not reduce; None: what the loaded catalogue states",
     )
 
 
@@ -222,7 +228,7 @@ class CalibrateConfig(StepConfig):
     requirePhotoCal: bool = Field(True, description="a failed zeropoint fails the CCD; False: it becomes a caveat")
     doEvalLocCalibration: bool = Field(True, description="add base_CDMatrix_* and base_localPhotoCalib columns to src")
     doWriteMatchesDenormalized: bool = Field(True, description="make srcMatchFull: every column of both sides")
-    astromRefObjLoader: ReferenceLoaderConfig = Field(default_factory=ReferenceLoaderConfig)
-    photoRefObjLoader: ReferenceLoaderConfig = Field(default_factory=ReferenceLoaderConfig)
+    astromRefObjLoader: AstrometricLoaderConfig = Field(default_factory=AstrometricLoaderConfig)
+    photoRefObjLoader: PhotometricLoaderConfig = Field(default_factory=PhotometricLoaderConfig)
     astrometry: AstrometryConfig = Field(default_factory=AstrometryConfig)
     photoCal: PhotoCalConfig = Field(default_factory=PhotoCalConfig)

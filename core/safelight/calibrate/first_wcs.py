@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from safelight.calibrate.config import AstrometryConfig, ReferenceLoaderConfig
+from safelight.calibrate.config import AstrometricLoaderConfig, AstrometryConfig
 from safelight.calibrate.corrected_wcs import Alignment, CorrectedWcs, frame_corners, plane_of
 from safelight.calibrate.plane import FloatArray, TangentPlane
 from safelight.errors import ProcessingError
@@ -109,7 +109,7 @@ def reference_circle(
     width: int,
     height: int,
     config: AstrometryConfig,
-    loader: ReferenceLoaderConfig,
+    loader: AstrometricLoaderConfig,
     instrument: Instrument,
     detector_id: int,
     visit_info: VisitInfo | None = None,

@@ -31,6 +31,7 @@ PAIR_TOLERANCE_PIXELS = 3.0
 MAX_VOTED_ROTATION_DEG = 10.0
 CERTAIN = -20.0  # log10 of expected false matches at which no further candidate is looked at
 REFINED_SOURCES = 300
+FEWEST_FOR_AFFINE = 8  # with fewer pairs only a similarity is fitted
 SUBSETS = (25, 60, 150, REFINED_SOURCES)  # numbers of brightest sources on which significance is judged
 
 
@@ -202,7 +203,7 @@ def _by_pairs(
     best: PatternMatch | None = None
     # the second pass serves catalogues that go deeper, or bands that rank stars otherwise
     for n, depth in ((config.numPairStars, 1.0), (int(1.5 * config.numPairStars), 2.0)):
-        m = int(min(max(depth * n * search.area_ratio, 30), 450))
+        m = int(min(max(depth * n * search.area_ratio, 30), 300))
         candidates = pair_candidates(
             p[:n],
             q[:n],
@@ -249,12 +250,13 @@ def _refine(
     xi, eta = xi[:n_reference], eta[:n_reference]
     tree = cKDTree(np.column_stack([xi, eta]))
     least = 1.0 * search.pixel_scale
-    alignment, rms = start, tolerance
+    alignment, rms, absorbed = start, tolerance, 2
     for step in range(10):
         source, reference, _ = mutual_nearest(*alignment.apply(p, q), xi, eta, tolerance)
         if len(source) < 4:
             return None
-        fit = fit_similarity if step < 2 or len(source) < 8 else fit_affine
+        similar = step < 2 or len(source) < FEWEST_FOR_AFFINE
+        fit, absorbed = (fit_similarity, 2) if similar else (fit_affine, 3)
         alignment, rms = fit(p[source], q[source], xi[reference], eta[reference])
         if not _plausible(alignment, start):
             return None
@@ -262,7 +264,7 @@ def _refine(
         if smaller > 0.95 * tolerance:
             break
         tolerance = smaller
-    return _judge(p, q, xi, eta, tree, alignment, tolerance, rms, search, space, method)
+    return _judge(p, q, xi, eta, tree, alignment, absorbed, tolerance, rms, search, space, method)
 
 
 def _plausible(alignment: Alignment, start: Alignment) -> bool:
@@ -278,6 +280,7 @@ def _judge(
     eta: FloatArray,
     tree: cKDTree,
     alignment: Alignment,
+    absorbed: int,
     tolerance: float,
     rms: float,
     search: PatternSearch,
@@ -290,7 +293,7 @@ def _judge(
     best: PatternMatch | None = None
     for n in SUBSETS:
         source, _, _ = mutual_nearest(u[:n], v[:n], xi, eta, tolerance)
-        log_false = log10_false_matches(u[:n], v[:n], tree, tolerance, len(source), density, space)
+        log_false = log10_false_matches(u[:n], v[:n], tree, tolerance, len(source), density, absorbed, space)
         # one decade for the handful of subsets and tolerances that were looked at
         best = _better(best, PatternMatch(alignment, len(source), tolerance, rms, log_false + 1.0, method))
         if n >= len(p):

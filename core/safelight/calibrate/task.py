@@ -189,7 +189,7 @@ def _photometry(
             raise ProcessingError(
                 "NO_PHOTOMETRIC_CATALOG",
                 "There is no photometric reference catalogue for the zeropoint.",
-                "Ingest one, name it (calibrate.photoRefObjLoader.ref_dataset_name), or set calibrate.doPhotoCal=False.",
+                "Ingest one, name it (photoRefObjLoader.ref_dataset_name), or set calibrate.doPhotoCal=False.",
             )
         solved = solve_photometry(src, exposure, wcs, pixel_scale, catalog, config, instrument)
     except ProcessingError as error:

@@ -26,6 +26,7 @@ __all__ = ["Zeropoint", "fit_zeropoint", "photometric_stars"]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 FLUX = "base_PsfFlux"
+FEWEST_UNBLENDED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,9 @@ def photometric_stars(
     """Which matched pairs (rows of `src` and `catalog`) may enter the zeropoint, and how strictly they were chosen.
 
     Always: a finite PSF flux above the S/N limit, no edge, interpolated or saturated pixel, a good reference magnitude.
-    ``"strict"``: also unblended, a point source, and within the colour limits; where that leaves fewer than
-    `fewStars`, first the colour limits (``"any colour"``), then the rest (``"relaxed"``) are given up.
+    ``"strict"``: also unblended, a point source, and within the colour limits. Where that leaves fewer than
+    `fewStars`, the colour limits are given up (``"any colour"``); where fewer than five stay, blends and then extended
+    sources are let in (``"blends included"``, ``"relaxed"``).
     """
     rows = src[source]
     flux, error = column(rows, f"{FLUX}_instFlux"), column(rows, f"{FLUX}_instFluxErr")
@@ -77,8 +79,12 @@ def photometric_stars(
     unblended = (np.nan_to_num(column(rows, "parent")) == 0) & ~(column(rows, "deblend_nChild") > 0)
     single = point_like & unblended
     strict = single & _within_colors(catalog, reference, config.colorLimits)
-    for stars, how in ((strict, "strict"), (single, "any colour"), (point_like, "blends included")):
-        if int(stars.sum()) >= config.fewStars:
+    for stars, how, enough in (
+        (strict, "strict", config.fewStars),
+        (single, "any colour", FEWEST_UNBLENDED),
+        (point_like, "blends included", FEWEST_UNBLENDED),
+    ):
+        if int(stars.sum()) >= enough:
             return stars, how
     return good, "relaxed"
 
