@@ -69,8 +69,7 @@ class CcdProcessor:
         stay_offline()
         if context.debug:
             import_debug_module()
-        for component, level in context.log_levels.items():
-            logging.getLogger(component).setLevel(level)
+        set_log_levels(context.log_levels)
         self._context = context
         self._checksums = Checksums()
         self._workspace = Workspace()
@@ -94,7 +93,6 @@ class CcdProcessor:
                 raise
             outcome.failure = _failure(clock.stage, error)
             outcome.traceback = traceback.format_exc()
-            LOG.error("%s fails in %s: %s", job.key, clock.stage, outcome.failure.message)
         finally:
             root.removeHandler(handler)
             clock.stop()
@@ -173,7 +171,7 @@ def _failure(stage: str, error: Exception) -> Failure:
         stage,
         "INTERNAL_ERROR",
         f"{type(error).__name__}: {error}",
-        "A fault in the program; the log of the CCD has the traceback.",
+        "A fault in the program; the traceback is in the log of the CCD.",
     )
 
 
@@ -197,6 +195,15 @@ def _machine_metrics(clock: StageClock) -> dict[str, float]:
         "seconds_io": clock.total("read", "write"),
         "peak_rss_mb": peak_rss_mb(),
     }
+
+
+def set_log_levels(levels: dict[str, int]) -> None:
+    """Set thresholds by component; the compiler's own chatter stays out unless it is asked for by name."""
+    logging.captureWarnings(True)
+    for component in ("numba", "asyncio"):
+        logging.getLogger(component).setLevel(logging.WARNING)
+    for component, level in levels.items():
+        logging.getLogger(component).setLevel(level)
 
 
 def import_debug_module() -> None:

@@ -195,6 +195,8 @@ class Runner:
             where = f" in {failure.step}" if failure.step else ""
             hint = f" ({failure.hint})" if failure.hint else ""
             text = f"failed{where}: {failure.message} [{failure.code}]{hint}"
+            if outcome.traceback and failure.code == "INTERNAL_ERROR":
+                text += f" {self._logs.path_of(outcome.key)}"
             self._record(outcome.key, logging.ERROR, "processCcd", text)
         for caveat in outcome.caveats:
             self._record(outcome.key, logging.WARNING, "processCcd", f"{caveat.code}: {caveat.message}")
