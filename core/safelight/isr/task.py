@@ -45,6 +45,8 @@ from safelight.isr.variance import add_variance, set_variance
 
 __all__ = ["remove_signature"]
 
+_UNKNOWN_FWHM_PIXELS = 3.0  # assumed by the filling for a camera that states no pixel scale
+
 
 def remove_signature(
     raw: RawFrame, masters: Masters, config: IsrConfig, instrument: Instrument, workspace: Workspace | None = None
@@ -233,6 +235,12 @@ def _flat(work: _Work) -> None:
         merge_master_mask(work.mask, work.flat)
 
 
+def _fwhm_pixels(work: _Work) -> float:
+    """The width of the PSF that the filling assumes."""
+    scale = work.instrument.pixel_scale_arcsec
+    return work.config.fwhm / scale if scale > 0 else _UNKNOWN_FWHM_PIXELS
+
+
 def _fill_bad_pixels(work: _Work) -> None:
     """NaN masking, growth of saturation, filling; then the levels of what is left."""
     bits, config = work.planes.bits, work.config
@@ -249,7 +257,7 @@ def _fill_bad_pixels(work: _Work) -> None:
             work.mask,
             unusable,
             bits("INTRP"),
-            fwhm_pixels=config.fwhm / work.instrument.pixel_scale_arcsec,
+            fwhm_pixels=_fwhm_pixels(work),
             fallback=median_level(work.image, work.mask, unusable),
             fallback_variance=median_level(work.variance, work.mask, unusable),
         )
