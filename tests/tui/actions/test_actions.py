@@ -148,7 +148,7 @@ def test_an_action_may_have_its_keys_taken_away(tmp_path: Path) -> None:
     path.write_text("run = []")
     registry = read_keymap(path, ACTIONS)
     assert registry["run"].keys == ()
-    assert "run" not in {binding.action for binding in registry.bindings("data_ids")}
+    assert "run" not in {getattr(binding, "action", None) for binding in registry.bindings("data_ids")}
 
 
 def test_the_help_of_a_pane_has_its_actions_and_says_why_not() -> None:

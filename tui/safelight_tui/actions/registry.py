@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from safelight_tui.actions.keys import key_label, textual_key
 
@@ -139,7 +139,7 @@ class Registry:
         """Actions that apply while `focus` is in focus."""
         return self.of(*self.together[focus])
 
-    def bindings(self, *contexts: str) -> list[Binding]:
+    def bindings(self, *contexts: str) -> list[BindingType]:
         """Textual bindings of the contexts named; the action's name is the binding's id, for Textual's key maps."""
         return [
             Binding(

@@ -26,6 +26,7 @@ def _everywhere() -> Iterator[Action]:
     yield Action("suspend_to_shell", c, ("!",), "Shell", "Open a shell in the repository; leave it to return.",
                  ("suspendable",))
     yield Action("redraw", c, ("ctrl+l",), "Redraw", "Paint the whole screen again.")
+    yield Action("close", c, ("backspace",), "Close", "Go back to what was open before.")
     yield Action("back", c, ("q",), "Back",
                  "Go back; in Browse, quit. Runs go on without the application.")
 
@@ -43,7 +44,6 @@ def _moving() -> Iterator[Action]:
     yield Action("page_down", c, ("pagedown",), "Page down", "Move a page down.")
     yield Action("page_up", c, ("pageup",), "Page up", "Move a page up.")
     yield Action("open", c, ("enter",), "Open", "Open what is under the cursor; on a failure, say why it failed.")
-    yield Action("close", c, ("backspace",), "Close", "Go back to what was open before; in a tree, to the parent.")
 
 
 def _searching() -> Iterator[Action]:

@@ -1,0 +1,1 @@
+"""Widgets that show many cells: each one line-API widget in its own module, with messages named for what happened."""
