@@ -77,7 +77,9 @@ def fit_growth(rings: RingProfiles, aperture: StarFlux, radius: float) -> tuple[
     """
     annulus, area = rings.mean[:, -1], np.pi * radius**2
     light = aperture.flux - annulus * area
-    good = np.isfinite(rings.mean).all(axis=1) & np.isfinite(light) & (light > 0)
+    # a ring with one usable pixel has a mean and no error
+    complete = np.isfinite(rings.mean).all(axis=1) & np.isfinite(rings.error).all(axis=1)
+    good = complete & np.isfinite(light) & (light > 0)
     if not good.any():
         return Growth(radius, 1.0, np.nan, np.nan, 0), np.zeros(len(light)), aperture.flux
     profile = (rings.mean[good, :-1] - annulus[good, None]) / light[good, None]
