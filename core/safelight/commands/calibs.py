@@ -58,9 +58,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="DATA", help="the repository")
     parser.add_argument("--id", dest="ids", nargs="+", required=True, metavar="KEY=V", help="the raw frames")
     parser.add_argument("--calib", metavar="P", help="calibration repository (default: DATA/CALIB)")
-    parser.add_argument(
-        "--validity", type=int, default=180, metavar="DAYS", help="days before and after (default: 180)"
-    )
+    parser.add_argument("--validity", type=int, default=180, metavar="DAYS", help="days each way (default: 180)")
     parser.add_argument("--replace", action="store_true", help="replace masters of the same date")
     parser.add_argument(
         "-c", dest="config", nargs="*", default=[], metavar="K=V", help="nSigmaClip, nIter, memory (MB)"

@@ -38,6 +38,7 @@ class RunContext:
     config: ProcessCcdConfig
     instrument: Instrument
     provenance: dict[str, str] = field(default_factory=dict)  # cards for the headers of outputs
+    schemas: dict[str, Path] = field(default_factory=dict)  # catalogue -> file with the rerun's columns
     log_levels: dict[str, int] = field(default_factory=dict)  # component ("" is the root) -> level
     raise_errors: bool = False  # let exceptions through (inline runs only)
     debug: bool = False  # import the user's module `debug`
@@ -65,6 +66,7 @@ class CcdProcessor:
     def __init__(self, context: RunContext) -> None:
         from safelight.exposure import Workspace
         from safelight.processccd.inputs import InputReader
+        from safelight.processccd.schemas import SchemaKeeper
 
         stay_offline()
         if context.debug:
@@ -73,6 +75,7 @@ class CcdProcessor:
         self._context = context
         self._checksums = Checksums()
         self._workspace = Workspace()
+        self._schemas = SchemaKeeper(context.schemas)
         self._reader = InputReader(context.instrument, context.config, self._checksums, self._workspace)
 
     def __call__(self, job: CcdJob, reporter: Reporter) -> CcdOutcome:
@@ -134,6 +137,8 @@ class CcdProcessor:
         outcome.metrics |= report_metrics(outcome.metrics, removed.metadata, found.exposure, self._context.instrument)
         clock("write")
         products.add_timing(clock)
+        for catalogue, table in products.tables.items():
+            self._schemas.check(catalogue, table)
         write_outputs(job.outputs, products, outcome, self._context.provenance)
 
     def _calibrate(self, frame: Any, found: Any, products: Any, clock: StageClock, outcome: CcdOutcome) -> None:

@@ -58,12 +58,17 @@ COLUMNS = (
 )
 
 
+#: What a table has no room for; the other forms have it. The message stands below the table.
+_LEFT_OUT = ("message", "field", "dateObs", "taiObs", "pointing", "expTime")
+
+
 def report_rows(ccds: Iterable[RecordedCcd]) -> list[dict[str, Any]]:
     """Rows with the data ID's keys, status, caveats, code, message and all of `COLUMNS` (None where not measured)."""
     rows = []
     for ccd in ccds:
         failure = ccd.failure
-        row: dict[str, Any] = dict(ccd.data_id)
+        first = {key: ccd.data_id[key] for key in ("visit", "ccd", "filter") if key in ccd.data_id}
+        row: dict[str, Any] = first | ccd.data_id
         row["status"] = ccd.status
         row["caveats"] = " ".join(caveat.code for caveat in ccd.caveats)
         row["code"] = failure.code if failure else ""
@@ -124,7 +129,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Aligned columns in plain text; what does not fit is not cut, so that it can be searched and piped."""
     decimals = {column.name: column.decimals for column in COLUMNS}
     names = [name for name in _names(rows) if any(row.get(name) not in (None, "") for row in rows)]
-    names = [name for name in names if name != "message"]
+    names = [name for name in names if name not in _LEFT_OUT]
     cells = [[_cell(row.get(name), decimals.get(name)) for name in names] for row in rows]
     heads = [name.split("_") if name in decimals else [name] for name in names]
     depth = max((len(head) for head in heads), default=1)

@@ -9,8 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safelight.butler.atomic import clean_temporaries
+from safelight.butler.backups import back_up
 from safelight.processccd.ccd import RunContext
-from safelight.processccd.consistency import config_path, keep_config, keep_versions, rerun_lock, versions_path
+from safelight.processccd.consistency import (
+    compare_config,
+    config_path,
+    keep_config,
+    keep_versions,
+    rerun_lock,
+    versions_path,
+)
 from safelight.processccd.executor import Control, Executor, InlineExecutor, TaskSpec
 from safelight.processccd.ledger import OutcomeLedger
 from safelight.processccd.overrides import flatten
@@ -72,6 +80,8 @@ def run_plan(
     butler.create_output()
     versions = package_versions()
     with rerun_lock(output):
+        if settings.clobber_config and compare_config(output, config, layers):
+            _retire_schemas(butler, backup=settings.backup_config)
         keep_config(output, config, layers, clobber=settings.clobber_config, backup=settings.backup_config)
         if settings.check_versions:
             keep_versions(output, versions, clobber=settings.clobber_versions)
@@ -95,7 +105,21 @@ def run_plan(
             ledger.record_files({"processCcd_config": config_path(output), "packages": versions_path(output)})
             runner = Runner(plan, ledger, provenance, listener=listener, raise_failures=settings.raise_errors)
             executor = _executor(butler, config, settings, run, versions)
-            return runner.execute(executor, Control())
+            summary = runner.execute(executor, Control())
+            ledger.record_files({f"{name}_schema": path for name, path in _schema_paths(butler).items()})
+            return summary
+
+
+def _schema_paths(butler: Butler) -> dict[str, Path]:
+    return {"src": butler.path_for("src_schema"), "icSrc": butler.path_for("icSrc_schema")}
+
+
+def _retire_schemas(butler: Butler, *, backup: bool) -> None:
+    """Make way for the schemas of a configuration that replaces the rerun's."""
+    for path in _schema_paths(butler).values():
+        if backup:
+            back_up(path)
+        path.unlink(missing_ok=True)
 
 
 def _executor(
@@ -105,6 +129,7 @@ def _executor(
         config=config,
         instrument=butler.instrument,
         provenance={"SLRUN": run, "SLVERS": versions.get("safelight", "")},
+        schemas=_schema_paths(butler),
         log_levels=settings.log_levels,
         raise_errors=settings.raise_errors and settings.processes == 1,
         debug=settings.debug,
