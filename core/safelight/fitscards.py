@@ -58,7 +58,7 @@ def parse_cards(block: bytes) -> dict[str, Any]:
             cards[last] = cards[last].removesuffix("&") + (more if isinstance(more, str) else "")
         elif keyword == "HIERARCH" and "=" in card:
             name, _, rest = card[8:].partition("=")
-            last = name.strip()
+            last = name.strip().upper()
             cards[last] = _value(rest)
     return cards
 

@@ -25,6 +25,8 @@ __all__ = ["builtin_instruments", "instrument_for_mapper", "load_instrument"]
 
 _DATA = Path(__file__).parent / "data"
 _MAX_ERRORS_SHOWN = 5
+#: One of them makes a mapping a header rule, which half of another rule would only distort.
+_RULE_KEYS = {"keywords", "translator", "default"}
 
 
 def builtin_instruments() -> list[str]:
@@ -121,12 +123,12 @@ def _read_document(path: Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` on top of `base`: mappings merge key by key, everything else is replaced; null takes a key away."""
+    """`over` on top of `base`: mappings merge key by key; rules and all else are replaced; null takes a key away."""
     result = dict(base)
     for key, value in over.items():
         if value is None:
             result.pop(key, None)
-        elif isinstance(value, dict) and isinstance(result.get(key), dict):
+        elif isinstance(value, dict) and isinstance(result.get(key), dict) and not _RULE_KEYS & value.keys():
             result[key] = _merged(result[key], value)
         else:
             result[key] = value

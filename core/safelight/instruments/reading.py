@@ -167,6 +167,8 @@ def _guarded(path: Path, read: Callable[[], T]) -> T:
     except zlib.error as error:
         raise ProcessingError("RAW_TRUNCATED", f"{path} is damaged: {error}.") from error
     except OSError as error:
+        if error.errno is None:  # the decompressor's own complaint
+            raise ProcessingError("RAW_TRUNCATED", f"{path} is damaged: {error}.") from error
         raise ProcessingError("RAW_UNREADABLE", f"{path} cannot be read: {error.strerror or error}.") from error
 
 
@@ -246,7 +248,17 @@ def _read_image(path: Path, workspace: Workspace | None) -> tuple[Pixels, dict[s
             if extension.get("XTENSION") != "IMAGE" or extension.get("NAXIS") != 2:
                 raise ProcessingError("RAW_WRONG_SIZE", f"{path} holds no image in its first extension.")
             return _read_plain(path, stream, extension, workspace), merged
+        _check_length(path, stream, extension)
     return _read_compressed(path), merged
+
+
+def _check_length(path: Path, stream: BinaryIO, table: Mapping[str, Any]) -> None:
+    """astropy only warns of a compressed table that ends early."""
+    start = stream.tell()
+    expected = start + int(table["NAXIS1"]) * int(table["NAXIS2"]) + int(table.get("PCOUNT", 0))
+    length = stream.seek(0, 2)
+    if length < expected:
+        raise _truncated(path, f"it has {length} of at least {expected} bytes")
 
 
 def _read_plain(path: Path, stream: BinaryIO, header: Mapping[str, Any], workspace: Workspace | None) -> Pixels:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,8 +127,18 @@ def _tables(files: list[Path], config: RefcatIngestConfig) -> Iterable[Table]:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    with ProcessPoolExecutor(min(config.n_processes, len(files)), mp_context=get_context("spawn")) as pool:
+    number, context = min(config.n_processes, len(files)), get_context("spawn")
+    with ProcessPoolExecutor(number, mp_context=context, initializer=_end_with_parent) as pool:
         return list(pool.map(read_catalog_file, *zip(*jobs, strict=True)))
+
+
+def _end_with_parent() -> None:
+    """Let a worker process end when the process that started it is gone, killed or not."""
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (connection.wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
 def _wanted_columns(config: RefcatIngestConfig) -> tuple[str, ...]:
