@@ -30,53 +30,12 @@ def rows_of(out: str) -> list[dict[str, Any]]:
 
 
 def test_every_option_of_gen2_is_understood() -> None:
-    options = parse(
-        *[
-            "DATA",
-            "--calib",
-            "C",
-            "--rerun",
-            "a:b",
-            "-c",
-            "x=1",
-            "y=2",
-            "-C",
-            "f.py",
-            "--config",
-            "z=3",
-            "-L",
-            "debug",
-            "a.b=warn",
-            "--longlog",
-            "--debug",
-            "--doraise",
-        ],
-        *[
-            "--noExit",
-            "--profile",
-            "p",
-            "--show",
-            "config=*.do*",
-            "data",
-            "-j",
-            "3",
-            "-t",
-            "5.5",
-            "--clobber-output",
-            "--clobber-config",
-        ],
-        *[
-            "--no-backup-config",
-            "--clobber-versions",
-            "--no-versions",
-            "--id",
-            "visit=1^2",
-            "ccd=3..4",
-            "--id",
-            "--reuse-outputs-from",
-            "all",
-        ],
-    )
+    line = """
+        DATA --calib C --rerun a:b -c x=1 y=2 -C f.py --config z=3 -L debug a.b=warn --longlog --debug --doraise
+        --noExit --profile p --show config=*.do* data -j 3 -t 5.5 --clobber-output --clobber-config
+        --no-backup-config --clobber-versions --no-versions --id visit=1^2 ccd=3..4 --id --reuse-outputs-from all
+    """
+    options = parse(*line.split())
     assert options == TaskOptions(
         input="DATA",
         calib="C",
