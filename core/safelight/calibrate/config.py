@@ -87,6 +87,9 @@ class MatcherConfig(StepConfig):
     matchRadiusPix: Annotated[float, Field(gt=0, le=50)] = Field(
         2.0, description="largest distance, pixels, between a source and its reference star after the fit"
     )
+    saturatedRadiusPix: Annotated[float, Field(gt=0, le=50)] = Field(
+        5.0, description="the same for a saturated source, whose core says little of its centre; it is never fitted"
+    )
     matchDistanceSigma: Annotated[float, Field(ge=2, le=20)] = Field(
         5.0, description="largest distance between a source and its reference star in units of their combined error"
     )

@@ -197,7 +197,8 @@ def _tolerance(
     sigma = np.sqrt(source_variance.sum(axis=1) + typical + 2.0 * scatter**2)
     limit = config.matcher.matchRadiusPix * pixel_scale
     tolerance = np.clip(config.matcher.matchDistanceSigma * sigma, min(0.5 * pixel_scale, limit), limit)
-    return np.asarray(np.where(sources.saturated, limit, tolerance), dtype=np.float64)
+    saturated = config.matcher.saturatedRadiusPix * pixel_scale
+    return np.asarray(np.where(sources.saturated, saturated, tolerance), dtype=np.float64)
 
 
 def _eligible(sources: SourceList, source: IntArray) -> BoolArray:
