@@ -2,11 +2,12 @@
 
 A bad pixel is filled along its row or its column, whichever way the run of bad pixels is shorter (rows on a tie), from
 the two good pixels on each side. Up to `LONGEST` pixels the weights are the unbiased linear prediction of a field with
-the correlation of a Gaussian PSF (ordinary kriging; Rybicki & Press 1992, ApJ 398, 169); for one pixel of a
-well-sampled PSF they are about 0.77, 0.77, -0.27, -0.27, LSST Gen2's constants. In longer runs, and at the edge of the
-frame, the sides lose their say with distance, and what they lose goes to the frame's median. The fill has no noise of
-its own, so the variance becomes the mean variance of the pixels it was made from: a fill is no better measurement than
-its neighbours were, and INTRP says that it is none.
+the correlation of a Gaussian PSF and some noise (ordinary kriging; Rybicki & Press 1992, ApJ 398, 169); for a PSF of
+2.1 pixels and little noise they are LSST Gen2's constants 0.77, 0.77, -0.27, -0.27. In longer runs, and at the edge of
+the frame, the sides lose their say with distance, and what they lose goes to the frame's median.
+
+The fill has no noise of its own, so the variance becomes the mean variance of the pixels it was made from: a fill is no
+better measurement than its neighbours were, and INTRP says that it is none.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ __all__ = ["LONGEST", "interpolate", "prediction_weights"]
 LONGEST = 10
 #: Distance in pixels at which a side has lost its say in longer runs; at LONGEST + 1 both sides still add up to one.
 _REACH = LONGEST + 2
-#: Variance of pixel noise over that of the field, which keeps the weights of nearly equal pixels tame.
-_NOISE = 0.01
+#: Least variance of pixel noise over that of the field. More is assumed where the fill would else be noisier than a
+#: measured pixel, which long runs between noisy pixels would be.
+_LEAST_NOISE = 0.01
 _PIXELS_PER_SIDE = 2
 _FWHM_TO_SIGMA = 1.0 / 2.354820
 
@@ -58,20 +60,25 @@ def _weight_table(fwhm_pixels: float) -> NDArray[np.float64]:
     table = np.zeros((LONGEST + 1, LONGEST, 2 * _PIXELS_PER_SIDE))
     for length in range(1, LONGEST + 1):
         for place in range(length):
-            table[length, place] = prediction_weights(length, place, fwhm_pixels)
+            noise = _LEAST_NOISE
+            weights = prediction_weights(length, place, fwhm_pixels, noise)
+            while np.sum(weights**2) > 1.0:
+                noise *= 1.2
+                weights = prediction_weights(length, place, fwhm_pixels, noise)
+            table[length, place] = weights
     return table
 
 
-def prediction_weights(length: int, place: int, fwhm_pixels: float) -> NDArray[np.float64]:
+def prediction_weights(length: int, place: int, fwhm_pixels: float, noise: float = _LEAST_NOISE) -> NDArray[np.float64]:
     """Weights (4,) of the pixels at -2, -1, `length`, `length` + 1 that predict pixel `place` of 0 … `length` - 1.
 
-    They minimise the expected square error for the correlation exp(-d²/(4 sigma²)) of a Gaussian PSF plus a little
-    noise, and add up to one.
+    They minimise the expected square error for the correlation exp(-d²/(4 sigma²)) of a Gaussian PSF plus pixel noise
+    of `noise` times the field's variance, and add up to one.
     """
     known = np.array([-2.0, -1.0, length, length + 1.0])
     scale = 4.0 * (fwhm_pixels * _FWHM_TO_SIGMA) ** 2
     system = np.ones((5, 5))
-    system[:4, :4] = np.exp(-((known[:, None] - known) ** 2) / scale) + _NOISE * np.eye(4)
+    system[:4, :4] = np.exp(-((known[:, None] - known) ** 2) / scale) + noise * np.eye(4)
     system[4, 4] = 0.0
     target = np.ones(5)
     target[:4] = np.exp(-((known - place) ** 2) / scale)

@@ -5,6 +5,7 @@ Both levels are in raw ADU, bias and overscan pedestal included, and are inclusi
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def mask_at_or_above(raw: NDArray[Any], level: float, mask: MaskImage, bits: int
 
     A level that is NaN masks nothing. Returns the number of pixels at or above the level.
     """
-    return int(_mask_at_or_above(raw, level, mask, bits))
+    return 0 if math.isnan(level) else int(_mask_at_or_above(raw, level, mask, bits))
 
 
 def grow_saturation(mask: MaskImage, bits: int, radius: int) -> None:
