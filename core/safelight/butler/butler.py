@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safelight.butler.atomic import atomic_path
-from safelight.butler.calibrations import CalibrationChoice, CalibrationRegistry, find_calib_root, no_calib_root
+from safelight.butler.calibrationfinder import CalibrationFinder
+from safelight.butler.calibrations import CalibrationChoice, find_calib_root
 from safelight.butler.datasets import DatasetLedger, FileRecord, file_record
-from safelight.butler.datasettypes import CALIBRATION_TYPES, DatasetType, DatasetTypes
+from safelight.butler.datasettypes import DatasetType, DatasetTypes
 from safelight.butler.files import existing_file
 from safelight.butler.formatters import read_dataset, read_header, write_dataset
 from safelight.butler.outputs import open_output, write_output_cfg
@@ -118,18 +119,15 @@ class Butler:
         )
 
     @cached_property
-    def _calib_places(self) -> tuple[Path | None, list[Path]]:
+    def _calibrations(self) -> CalibrationFinder:
         inputs = [path for path in self.search_path if path != self.output]
-        return find_calib_root(self._given_calib, inputs)
+        root, places = find_calib_root(self._given_calib, inputs)
+        return CalibrationFinder(root, places, self.dataset_types, lambda: self.registry)
 
     @property
     def calib_root(self) -> Path | None:
         """The directory of the calibration registry; None if none is found."""
-        return self._calib_places[0]
-
-    @cached_property
-    def _calib_registry(self) -> CalibrationRegistry | None:
-        return CalibrationRegistry(self.calib_root) if self.calib_root is not None else None
+        return self._calibrations.root
 
     @cached_property
     def ledger(self) -> DatasetLedger:
@@ -292,58 +290,14 @@ class Butler:
             NO_CALIB_ROOT, NO_BIAS (NO_DARK, …), AMBIGUOUS_CALIBRATION, CALIBRATION_FILE_MISSING: what was looked for,
             by which criterion, and what exists.
         """
-        if kind not in CALIBRATION_TYPES:
-            raise UsageError("NO_CALIBRATION_TYPE", f"{kind!r} is not one of {', '.join(CALIBRATION_TYPES)}.")
-        registry = self._calib_registry
-        if registry is None:
-            raise no_calib_root(self._calib_places[1], kind, data_id)
-        wanted = self._calibration_id(kind, data_id)
-        row = registry.choose(kind, wanted)
-        full = {**data_id, "ccd": row.ccd, "calibDate": row.calib_date, "filter": row.filter}
-        relative = self.dataset_types[kind].template.format(full)
-        path = existing_file(registry.root / relative)
-        if path is None:
-            raise DatasetNotFound(
-                "CALIBRATION_FILE_MISSING",
-                f"{registry.path} chooses the {kind} {relative}, but there is no such file (nor .gz, .fz).",
-                "Put the file there, or ingest the calibrations again.",
-                data_id,
-            )
-        sought = " ".join(f"{key}={wanted[key]}" for key in CALIBRATION_TYPES[kind])
-        reason = f"the only {kind} for {sought}: calibDate {row.calib_date}, valid {row.validity}"
-        return CalibrationChoice(kind, path, row.calib_date, row.valid_start, row.valid_end, reason)
-
-    def _calibration_id(self, kind: str, data_id: DataId) -> dict[str, Any]:
-        """ccd, taiObs and perhaps filter: from the data ID, else from the registry of raw frames."""
-        needed = CALIBRATION_TYPES[kind]
-        missing = [key for key in needed if data_id.get(key) is None]
-        if not missing:
-            return {key: data_id[key] for key in needed}
-        rows = self.registry.lookup({key: data_id[key] for key in ("visit", "ccd") if key in data_id}, missing)
-        if len(rows) != 1:
-            raise DatasetNotFound(
-                "NO_UNIQUE_LOOKUP",
-                f"No unique {', '.join(missing)} for {dict(data_id)}: {len(rows)} matches in {self.registry.path}.",
-                "Name the frame by visit and ccd.",
-                data_id,
-            )
-        return {key: rows[0].get(key, data_id.get(key)) for key in needed}
+        return self._calibrations.find(kind, data_id)
 
     def defects(self, data_id: DataId) -> tuple[list[Box], str]:
         """The bad rectangles of a CCD at the time of an exposure, and where the list comes from.
 
         A list in the calibration registry is taken; without one for this CCD, the camera's curated list; else none.
         """
-        registry = self._calib_registry
-        wanted = self._calibration_id("defects", data_id)
-        if registry is not None and registry.rows("defects", {"ccd": wanted["ccd"]}):
-            choice = self.find_calibration("defects", data_id)
-            return read_dataset("defects", choice.path), f"{choice.path} ({choice.reason})"
-        epoch = self.instrument.defect_epoch(str(wanted["taiObs"]))
-        if epoch is None:
-            return [], f"none: no list in the repository, and camera {self.instrument.name} has none for that date"
-        boxes = self.instrument.defects_on(int(wanted["ccd"]), str(wanted["taiObs"]))
-        return boxes, f"the curated list of camera {self.instrument.name}, epoch {epoch}"
+        return self._calibrations.defects(data_id, self.instrument)
 
     def pointing(self, data_id: DataId) -> Pointing | None:
         """Where a frame points as told at its ingest, for cameras whose headers do not say; None if nothing was."""

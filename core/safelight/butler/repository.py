@@ -2,7 +2,7 @@
 
 A directory is a repository if it has ``repositoryCfg.yaml`` (preferred) or, in the old style, a file ``_mapper`` (first
 line: the camera), a link ``_parent`` to another repository, or a registry. The camera is written as a Gen2 mapper
-class (``lsst.obs.hsc.HscMapper``), as ``safelight.instruments.NAME``, or as the path of a camera's YAML file.
+class (``lsst.obs.hsc.HscMapper``), as ``safelight.NAME``, or as the path of a camera's YAML file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 MAPPER_NAME = "_mapper"
 REGISTRY_NAME = "registry.sqlite3"
 _PARENT_NAME = "_parent"
-_OWN_PREFIX = "safelight.instruments."
+_OWN_PREFIX = "safelight."
 _CAMERA_FILES = (".yaml", ".yml")
 
 
@@ -164,8 +164,6 @@ def _instrument(mapper: str, root: Path) -> Instrument:
 
     if mapper.endswith(_CAMERA_FILES):
         return load_instrument(root / mapper)
-    if mapper.startswith(_OWN_PREFIX):
-        return load_instrument(mapper.removeprefix(_OWN_PREFIX))
     return instrument_for_mapper(mapper)
 
 
