@@ -1,0 +1,47 @@
+"""The statistics behind acceptance."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from safelight.calibrate.acceptance import SearchSpace, log10_binomial_tail, log10_false_matches
+from scipy.spatial import cKDTree
+from scipy.stats import binom
+
+
+@pytest.mark.parametrize(("k", "n", "p"), [(1, 10, 0.1), (5, 20, 0.01), (30, 100, 0.2), (100, 100, 0.9), (7, 9, 1e-3)])
+def test_the_binomial_tail_is_scipys(k: int, n: int, p: float) -> None:
+    assert log10_binomial_tail(k, n, p) == pytest.approx(binom.logsf(k - 1, n, p) / math.log(10), abs=1e-6)
+
+
+def test_the_tail_far_below_the_smallest_float_still_has_a_logarithm() -> None:
+    value = log10_binomial_tail(300, 400, 1e-4)
+    term = (math.lgamma(401) - math.lgamma(301) - math.lgamma(101)) / math.log(10) + 300 * math.log10(1e-4)
+    assert value == pytest.approx(term, abs=0.1)
+
+
+def test_nothing_matched_is_certain_and_more_than_all_is_impossible() -> None:
+    assert log10_binomial_tail(0, 10, 0.1) == 0.0
+    assert log10_binomial_tail(11, 10, 0.1) == -math.inf
+
+
+def test_clustered_references_raise_the_chance_that_density_alone_gives() -> None:
+    rng = np.random.default_rng(1)
+    clump = rng.normal(0, 1, (200, 2)).T * 20.0
+    xi, eta = rng.normal(0, 1, (2, 100)) * 20.0
+    space = SearchSpace(60.0, 1.0, 0.0, 1, 300.0)
+    tree = cKDTree(clump.T)
+    density = 200 / 300.0**2
+    clustered = log10_false_matches(xi, eta, tree, 2.0, 45, density, 3, space)
+    spread = cKDTree(rng.uniform(-150, 150, (200, 2)))
+    even = log10_false_matches(xi, eta, spread, 2.0, 45, density, 3, space)
+    assert even < -6.0
+    assert clustered > even + 10.0
+
+
+def test_a_wider_search_makes_the_same_match_less_certain() -> None:
+    narrow = SearchSpace(5.0, 0.1, 0.0, 1, 390.0).log10_trials(0.5)
+    wide = SearchSpace(600.0, 180.0, 0.05, 2, 390.0).log10_trials(0.5)
+    assert wide > narrow + 6.0
