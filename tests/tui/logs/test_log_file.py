@@ -252,6 +252,32 @@ def test_a_pattern_that_is_none_is_refused_with_a_sentence() -> None:
         LineFilter("(unclosed")
 
 
+@given(
+    st.lists(st.text("ab\t ", max_size=6), min_size=1, max_size=12),
+    st.sampled_from(
+        ["a", "b$", "^a", "a*", r"b\s", r"\s+", "!a", "!^$", "^$", r"a\Z", r"\Ab", "[^b]+", "a.*b", "(?s)a.b"]
+    ),
+)
+def test_lines_searched_together_match_as_they_do_alone(lines: list[str], pattern: str) -> None:
+    wanted = LineFilter(pattern)
+    encoded = [line.encode() for line in lines]
+    starts = [0]
+    for line in encoded:
+        starts.append(starts[-1] + len(line) + 1)
+    alone = [place for place, line in enumerate(encoded) if wanted.wants(line, 0, len(line))]
+    assert wanted.wanted_lines(b"".join(line + b"\n" for line in encoded), starts) == alone
+
+
+def test_a_filter_finds_lines_beside_one_of_megabytes(tmp_path: Path, listen: Callable[[Path], Listener]) -> None:
+    path = tmp_path / "run.log"
+    path.write_bytes(b"a 1\n" + b"xa" * 2_000_000 + b"\na 2\n")
+    listener = listen(path)
+    listener.reader.filter(LineFilter("^a"))
+    listener.wait(lambda: listener.state.idle and listener.state.view_count == 2)
+    listener.reader.filter(LineFilter("xa"))
+    listener.wait(lambda: listener.state.idle and listener.state.view_count == 1)
+
+
 @pytest.mark.parametrize(
     ("pattern", "text", "wanted"), [("warn", "WARN", True), ("Warn", "WARN", False), ("!a", "b", True)]
 )

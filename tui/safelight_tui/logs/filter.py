@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,6 +68,47 @@ class LineFilter:
     def wants(self, data: bytes, start: int, end: int) -> bool:
         """Whether the line ``data[start:end]`` is wanted."""
         return (self.compiled.search(data, start, end) is None) is self.inverted
+
+    def wanted_lines(self, data: bytes, starts: list[int]) -> list[int]:
+        """Which of several lines are wanted, by their places in `starts`.
+
+        The whole is searched at once, so that lines without a match cost nothing; a match that runs over a line's end
+        says nothing about its lines, which are then looked at one by one.
+
+        Parameters
+        ----------
+        data : bytes
+            Lines, each ended by a newline.
+        starts : list of int
+            Where each line begins, and where the next would.
+        """
+        count, search = len(starts) - 1, self.compiled.search
+        matched: list[int] = []
+
+        def look_at(first: int, stop: int) -> None:
+            matched.extend(p for p in range(first, stop) if search(data, starts[p], starts[p + 1] - 1))
+
+        line = 0
+        if self._anchored:
+            look_at(0, count)
+            line = count
+        while line < count and (match := search(data, starts[line], starts[count] - 1)):
+            first = bisect.bisect_right(starts, match.start(), hi=count) - 1
+            if match.end() < starts[first + 1]:
+                matched.append(first)
+                line = first + 1
+            else:
+                line = bisect.bisect_right(starts, match.end(), hi=count)
+                look_at(first, line)
+        if not self.inverted:
+            return matched
+        found = set(matched)
+        return [place for place in range(count) if place not in found]
+
+    @cached_property
+    def _anchored(self) -> bool:
+        """Whether the expression speaks of the beginning or the end of all that is searched."""
+        return bool(re.search(r"\\[AZ]", self.expression))
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where a shown line matches; nowhere when inverted."""

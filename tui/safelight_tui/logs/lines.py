@@ -155,6 +155,19 @@ class LogFile:
         block = bisect.bisect_right(self._firsts, number) - 1
         return self._bases[block] + int(self._starts[block][number - self._firsts[block]])
 
+    def starts(self, first: int, last: int) -> NDArray[np.int64]:
+        """(last - first + 1,) int64: where the complete lines `first` .. `last` - 1 begin, and where line `last` does."""
+        pieces = []
+        block = bisect.bisect_right(self._firsts, first) - 1
+        number = first
+        while number <= last:
+            inside = slice(number - self._firsts[block], last + 1 - self._firsts[block])
+            piece = self._starts[block][inside].astype(np.int64) + self._bases[block]
+            pieces.append(piece)
+            number += len(piece)
+            block += 1
+        return np.concatenate(pieces)
+
     def line(self, number: int) -> LogLine:
         """A line as text; bytes that are not UTF-8 are replaced."""
         start, end = self.span(number)

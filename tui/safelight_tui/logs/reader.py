@@ -39,6 +39,7 @@ class _View:
     """The lines a filter leaves, found as the file is indexed. Lines are looked at once they are complete."""
 
     BATCH = 1 << 20
+    LINES = 1 << 14
     LONGEST = 1 << 16  # bytes of one line that are matched
 
     def __init__(self, file: LogFile, wanted: LineFilter | None) -> None:
@@ -67,20 +68,16 @@ class _View:
         if self.wanted is None or self.looked_at >= self.file.complete_lines:
             return False
         first = self.looked_at
-        begin, end = self.file.span(first)
-        last = first + 1
-        while last < self.file.complete_lines and last - first < 4096:
-            next_end = self.file.span(last)[1]
-            if next_end - begin > self.BATCH:
-                break
-            end, last = next_end, last + 1
-        data = self.file.read(begin, min(end, begin + self.BATCH))
-        for number in range(first, last):
-            start, stop = self.file.span(number)
-            start, stop = start - begin, min(stop - begin, start - begin + self.LONGEST)
-            if self.wanted.wants(data, start, stop):
-                self._show(number)
-        self.looked_at = last
+        last = min(first + self.LINES, self.file.complete_lines)
+        starts = self.file.starts(first, last)
+        count = max(1, int(np.searchsorted(starts, starts[0] + self.BATCH, side="right")) - 1)
+        starts = starts[: count + 1] - (base := int(starts[0]))
+        data = self.file.read(base, base + min(int(starts[-1]), self.BATCH))
+        if count == 1 and len(data) < starts[-1]:  # one line longer than is read
+            starts = np.array([0, len(data) + 1])
+        for place in self.wanted.wanted_lines(data, starts.tolist()):
+            self._show(first + place)
+        self.looked_at = first + count
         return True
 
     def _show(self, number: int) -> None:
