@@ -16,7 +16,7 @@ from safelight.refcats.catalog import ReferenceCatalog
 from safelight.refcats.columns import flux_bands, flux_error_column, flux_scale_njy, number
 from safelight.refcats.dataset import DatasetConfig
 from safelight.refcats.htm import shard_ids
-from safelight.refcats.motion import moved, trustworthy_motions
+from safelight.refcats.motion import aged, moved, trustworthy_motions
 from safelight.refcats.shards import Shard, read_shard
 from safelight.refcats.traits import CatalogTraits, catalog_traits
 
@@ -48,7 +48,8 @@ def load_reference_catalog(
     centre_ra_deg, centre_dec_deg, radius_deg : float
         The circle, ICRS degrees.
     epoch_mjd_tai : float
-        MJD (TAI) to which stars are moved where the catalogue's proper motions can be believed; NaN: left as they are.
+        MJD (TAI) to which stars are moved where the catalogue's proper motions can be believed; where they cannot, the
+        stars stay and their errors grow with the time since the catalogue's own epoch, if that is known. NaN: neither.
     position_error_floor_mas : float, optional
         Least error of a position per axis; stars without a stated error get it too. None: what is known of the
         catalogue (10 mas for stars of PS1, which states none).
@@ -89,7 +90,8 @@ def load_reference_catalog(
         select = _inside(shard, centre_ra_deg, centre_dec_deg, radius_deg)
         parts.append(_part(shard, select, config, traits, epoch_mjd_tai, position_error_floor_mas))
     catalog = _joined(parts, root.name)
-    catalog.systematic_floor_mas = traits.systematic_floor_mas
+    common = 0.0 if math.isfinite(catalog.epoch_mjd_tai) else aged(traits.mean_epoch_mjd, epoch_mjd_tai)[1]
+    catalog.systematic_floor_mas = math.hypot(traits.systematic_floor_mas, common)
     catalog.centre_ra_deg, catalog.centre_dec_deg, catalog.radius_deg = centre_ra_deg, centre_dec_deg, radius_deg
     catalog.shards = tuple(str(path) for path in there.values())
     catalog.missing_shards = missing
@@ -119,7 +121,10 @@ def _part(
     errors = [_position_error(shard, name, select, traits, floor_mas) for name in ("coord_raErr", "coord_decErr")]
     motions = trustworthy_motions(shard, select) if math.isfinite(epoch_mjd_tai) else None
     epoch = math.nan
-    if motions is not None:
+    if motions is None:
+        random, _ = aged(traits.mean_epoch_mjd, epoch_mjd_tai)
+        errors = [np.hypot(error, random) for error in errors]
+    else:
         ra, dec, errors[0], errors[1] = moved(ra, dec, errors[0], errors[1], motions, epoch_mjd_tai)
         epoch = epoch_mjd_tai
     fluxes, flux_errors = _fluxes(shard, select, config.format_version)
