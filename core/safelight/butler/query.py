@@ -36,36 +36,57 @@ def query_registry(
     parsed = parse(expression)
     groups = bind(parsed, registry.all_keys())
     source = registry.source()
-    chosen: dict[tuple[Any, ...], dict[str, Any]] = {}
+    chosen = _Chosen(tuple(registry.keys()), several=len(groups) > 1)
     notes: list[str] = []
     explanations: list[tuple[str, str]] = []
-    repeated = missing = 0
+    missing = 0
     lost: dict[str, Any] = {}
-    identifying = tuple(registry.keys())
     for group in groups:
         rows = in_order_of(group, registry.rows(group, _columns(registry, group, columns)))
         if not rows:
             explanations.append(explain_empty(group, source, _NOUN))
             continue
-        notes += explain_unmatched(group, source, _NOUN)
-        for row in rows:
-            identity = tuple(row[key] for key in identifying)
-            if identity in chosen:
-                repeated += 1
-            elif exists is not None and not exists(row):
-                missing += 1
-                lost = lost or row
-            else:
-                chosen[identity] = row
-    if not chosen:
+        notes += explain_unmatched(group, source, rows, _NOUN)
+        if exists is not None:
+            absent = [row for row in rows if not exists(row)]
+            if absent:
+                missing += len(absent)
+                lost = lost or absent[0]
+                gone = set(map(id, absent))
+                rows = [row for row in rows if id(row) not in gone]
+        chosen.add(rows)
+    if not chosen.rows:
         if missing:
             raise _files_missing(missing, lost, what)
         raise empty_selection(explanations)
     notes += [f"{message} {hint}".strip() for message, hint in explanations]
     if missing:
-        count = f"{missing} of {missing + len(chosen)}"
+        count = f"{missing} of {missing + len(chosen.rows)}"
         notes.append(f"{count} {what} files are registered but not there, e.g. that of {_name(lost)}.")
-    return Selection(parsed, list(chosen.values()), notes, repeated)
+    return Selection(parsed, chosen.rows, notes, chosen.repeated)
+
+
+class _Chosen:
+    """Rows, each once. One group alone cannot select a row twice, so nothing need be compared then."""
+
+    def __init__(self, identifying: tuple[str, ...], *, several: bool) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.repeated = 0
+        self._identifying = identifying
+        self._seen: set[tuple[Any, ...]] | None = set() if several else None
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Add the rows that are not there yet."""
+        if self._seen is None:
+            self.rows = rows
+            return
+        for row in rows:
+            identity = tuple(row[key] for key in self._identifying)
+            if identity in self._seen:
+                self.repeated += 1
+            else:
+                self._seen.add(identity)
+                self.rows.append(row)
 
 
 def _columns(registry: Registry, group: TypedGroup, further: Sequence[str]) -> list[str]:

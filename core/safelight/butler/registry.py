@@ -115,13 +115,13 @@ class Registry:
         return TableSource(self.database, RAW_TABLE)
 
     def rows(self, group: TypedGroup, columns: Sequence[str]) -> list[dict[str, Any]]:
-        """The distinct rows that satisfy `group`, in the order of their ingest, with the named columns."""
+        """The rows that satisfy `group`, in the order of their ingest, with the named columns."""
         condition, parameters = group.sql()
         selected = ", ".join(quote_column(column) for column in columns)
         # The plus sign keeps SQLite from scanning the whole table in order of id instead of using an index.
         order = "WHERE " + condition + " ORDER BY +id" if condition else "ORDER BY id"
         rows = self.database.fetch(f"SELECT {selected} FROM {RAW_TABLE} {order}", parameters)
-        return [dict(zip(columns, row, strict=True)) for row in dict.fromkeys(rows)]
+        return [dict(zip(columns, row)) for row in rows]
 
     def lookup(self, data_id: Mapping[str, Any], wanted: Sequence[str]) -> list[dict[str, Any]]:
         """Distinct combinations of the `wanted` columns in rows that agree with `data_id`; foreign keys are ignored."""

@@ -47,6 +47,12 @@ class ReadOnlyDatabase:
         self._identity: tuple[int, int] | None = None
         self._columns: dict[str, dict[str, str]] = {}
 
+    def __del__(self) -> None:
+        # Python warns of connections that are never closed.
+        connection = getattr(self, "_connection", None)
+        if connection is not None:
+            connection.close()
+
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path}
 

@@ -97,15 +97,21 @@ def _sentence(
     return message, f"With {chosen}: {hint[0].lower()}{hint[1:]}"
 
 
-def explain_unmatched(group: TypedGroup, source: Source, noun: str = "row") -> list[str]:
-    """One sentence for each single value of an ``=`` list that no row has, the group's other constraints aside."""
+def explain_unmatched(
+    group: TypedGroup, source: Source, selected: Sequence[Mapping[str, Any]], noun: str = "row"
+) -> list[str]:
+    """One sentence for each single value of an ``=`` list that no row has, the group's other constraints aside.
+
+    `selected` are the rows that the group does select: the values in them are not asked for again.
+    """
     sentences = []
     for constraint in group.constraints:
         if constraint.operator != "=" or len(constraint.values) < 2:
             continue
+        present = {row[constraint.key] for row in selected}
         for value in constraint.values:
             single = TypedConstraint(constraint.source, constraint.key_type, (value,))
-            if not isinstance(value, Range) and source.count([single]) == 0:
+            if not isinstance(value, Range) and value not in present and source.count([single]) == 0:
                 sentences.append(f"No {noun} has {constraint.key}={value}. {nearest_values(single, source, ())}")
     return sentences
 
