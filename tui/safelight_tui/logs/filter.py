@@ -89,8 +89,8 @@ class LineFilter:
             matched.extend(p for p in range(first, stop) if search(data, starts[p], starts[p + 1] - 1))
 
         line = 0
-        if self._anchored:
-            look_at(0, count)
+        if self._anchored:  # the beginning and the end are those of a line only when it stands alone
+            matched = [p for p in range(count) if search(data[starts[p] : starts[p + 1] - 1])]
             line = count
         while line < count and (match := search(data, starts[line], starts[count] - 1)):
             first = bisect.bisect_right(starts, match.start(), hi=count) - 1

@@ -156,7 +156,7 @@ class LogFile:
         return self._bases[block] + int(self._starts[block][number - self._firsts[block]])
 
     def starts(self, first: int, last: int) -> NDArray[np.int64]:
-        """(last - first + 1,) int64: where the complete lines `first` .. `last` - 1 begin, and where line `last` does."""
+        """(last - first + 1,) int64: where the complete lines `first` .. `last` - 1 and line `last` begin."""
         pieces = []
         block = bisect.bisect_right(self._firsts, first) - 1
         number = first
