@@ -10,7 +10,7 @@ from safelight.exposure import FloatImage
 
 __all__ = ["clipped_mean"]
 
-_IQR_TO_SIGMA = 0.741301
+_MAD_TO_SIGMA = 1.482602
 
 
 def clipped_mean(
@@ -23,10 +23,10 @@ def clipped_mean(
 ) -> tuple[FloatImage, FloatImage, NDArray[np.int16]]:
     """Mean of the values of each pixel after clipping around their median.
 
-    A value is left out when it is farther from the median than `n_sigma` times the larger of the interquartile width of
-    the values kept so far and the noise that one frame is expected to have, sqrt(floor_constant + floor_slope ·
-    median). The width of a few values is a poor estimate; without the expected noise, good values of small stacks would
-    be clipped, and without robust widths the outlier itself would hide in a small stack.
+    A value is left out when it is farther from the median than `n_sigma` times the larger of the width (median absolute
+    deviation) of the values kept so far and the noise that one frame is expected to have, sqrt(floor_constant +
+    floor_slope · median). The width of a few values is a poor estimate; without the expected noise, good values of
+    small stacks would be clipped, and with a width that is not robust the outlier itself would hide in a small stack.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ def _combine(
                 continue
             low, high = 0, n
             for _ in range(rounds):
-                centre = _quantile(values, low, high, 0.5)
+                centre = _median(values, low, high)
                 noise = np.sqrt(max(floor_constant + floor_slope * max(centre, 0.0), 0.0))
-                width_ = _IQR_TO_SIGMA * (_quantile(values, low, high, 0.75) - _quantile(values, low, high, 0.25))
+                width_ = _MAD_TO_SIGMA * _median_deviation(values, low, high, centre)
                 reach = n_sigma * max(noise, width_)
                 new_low, new_high = low, high
                 while new_low < high - 1 and values[new_low] < centre - reach:
@@ -102,8 +102,27 @@ def _combine(
 
 
 @compiled
-def _quantile(ordered: NDArray[np.float32], low: int, high: int, fraction: float) -> float:
-    place = low + fraction * (high - 1 - low)
-    below = int(place)
-    above = min(below + 1, high - 1)
-    return float(ordered[below] + (place - below) * (ordered[above] - ordered[below]))
+def _median(ordered: NDArray[np.float32], low: int, high: int) -> float:
+    n = high - low
+    return float(0.5 * (ordered[low + (n - 1) // 2] + ordered[low + n // 2]))
+
+
+@compiled
+def _median_deviation(ordered: NDArray[np.float32], low: int, high: int, centre: float) -> float:
+    """Median absolute deviation from `centre`, by walking outwards from it: the values are ordered already."""
+    n = high - low
+    left = low + (n - 1) // 2
+    right = left + 1
+    lower = upper = 0.0
+    for rank in range(n // 2 + 1):
+        to_left = centre - ordered[left] if left >= low else np.inf
+        to_right = ordered[right] - centre if right < high else np.inf
+        if to_left <= to_right:
+            upper = to_left
+            left -= 1
+        else:
+            upper = to_right
+            right += 1
+        if rank == (n - 1) // 2:
+            lower = upper
+    return float(0.5 * (lower + upper))

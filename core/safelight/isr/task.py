@@ -24,6 +24,7 @@ from safelight.caveats import Caveat
 from safelight.errors import ProcessingError
 from safelight.exposure import Exposure, FloatImage, MaskImage, MaskPlanes, MasterFrame, Workspace
 from safelight.exposure.fits_headers import foreign_cards
+from safelight.exposure.wcs import angular_separation
 from safelight.instruments.model import Amplifier, Box, Instrument
 from safelight.instruments.raw import RawFrame
 from safelight.isr.amplifiers import AmplifierReport, process_amplifier
@@ -45,7 +46,8 @@ from safelight.isr.variance import add_variance, set_variance
 
 __all__ = ["remove_signature"]
 
-_UNKNOWN_FWHM_PIXELS = 3.0  # assumed by the filling for a camera that states no pixel scale
+#: Width of the PSF that the filling assumes where nothing tells the pixel scale.
+_UNKNOWN_FWHM_PIXELS = 3.0
 
 
 def remove_signature(
@@ -235,12 +237,6 @@ def _flat(work: _Work) -> None:
         merge_master_mask(work.mask, work.flat)
 
 
-def _fwhm_pixels(work: _Work) -> float:
-    """The width of the PSF that the filling assumes."""
-    scale = work.instrument.pixel_scale_arcsec
-    return work.config.fwhm / scale if scale > 0 else _UNKNOWN_FWHM_PIXELS
-
-
 def _fill_bad_pixels(work: _Work) -> None:
     """NaN masking, growth of saturation, filling; then the levels of what is left."""
     bits, config = work.planes.bits, work.config
@@ -261,6 +257,17 @@ def _fill_bad_pixels(work: _Work) -> None:
             fallback=median_level(work.image, work.mask, unusable),
             fallback_variance=median_level(work.variance, work.mask, unusable),
         )
+
+
+def _fwhm_pixels(work: _Work) -> float:
+    """The configured width of the PSF in pixels; the first WCS tells the scale where the camera does not."""
+    scale = work.instrument.pixel_scale_arcsec
+    if not scale > 0 and work.raw.wcs is not None:
+        height, width = work.image.shape
+        x, y = np.array([0.0, 1.0]) + width / 2, np.array([0.0, 0.0]) + height / 2
+        ra, dec = work.raw.wcs.pixel_to_sky(x, y)
+        scale = 3600.0 * float(angular_separation(ra[0], dec[0], ra[1], dec[1]))
+    return work.config.fwhm / scale if scale > 0 else _UNKNOWN_FWHM_PIXELS
 
 
 def _exposure(work: _Work) -> Exposure:

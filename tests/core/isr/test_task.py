@@ -244,6 +244,15 @@ def test_a_workspace_is_used_again_and_holds_nothing_over(
         np.testing.assert_array_equal(before, after)
 
 
+def test_a_camera_without_a_pixel_scale_is_filled_too(
+    raw_of: RawMaker, camera: Instrument, data: np.ndarray, pedestal: np.ndarray
+) -> None:
+    unknown = camera.model_copy(update={"pixel_scale_arcsec": 0.0})
+    exposure = isr.run(raw_of(data, pedestal), _masters(), isr.IsrConfig(), unknown).exposure
+    assert exposure.masked("INTRP").sum() == 21
+    assert np.isfinite(exposure.image).all()
+
+
 def _hsc_raw(ccd: int) -> tuple[RawFrame, np.ndarray]:
     """A mirrored HSC frame whose assembled pixel (x, y) holds 100 + x + 0.01 y above a pedestal of its amplifier."""
     detector = load_instrument("hsc").detector(ccd)
