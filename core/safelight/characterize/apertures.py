@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.characterize.neighbours import is_foreign, own_value
+from safelight.characterize.neighbours import is_foreign, mirror_of, own_value
 from safelight.compiled import compiled
 from safelight.exposure import FloatImage
 
@@ -17,6 +17,9 @@ __all__ = ["APERTURE_RADII", "ApertureFluxes", "circle_pixel_overlap", "measure_
 APERTURE_RADII = (3.0, 4.5, 6.0, 9.0, 12.0, 17.0, 25.0, 35.0, 50.0, 70.0)
 #: Up to this radius rim pixels count by their exact overlap; beyond, by a straight rim, good to 1e-5 of the flux.
 _EXACT_RADIUS = 12.5
+#: Up to this radius a foreign pixel gives way to its mirror image; beyond, where most mirrors are foreign too or hold
+#: nothing, to sky.
+_MENDED_RADIUS = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +83,26 @@ def _row_sums(
     stop: int,
     lo: int,
     hi: int,
-    cx: float,
-    cy: float,
+    mirror_x: int,
+    mirror_y: int,
+    mend: bool,
 ) -> tuple[float, float]:
-    """Light and variance of columns start … stop - 1 of one row."""
+    """Light and variance of columns start … stop - 1 of one row; `mend` gives foreign pixels their mirror's light."""
     light, noise = np.float32(0.0), np.float32(0.0)
     n_foreign = np.int32(0)
     low, high = np.int32(lo), np.int32(hi)
     values, noises, owners = image[y, start:stop], variance[y, start:stop], labels[y, start:stop]
     # No branch in this loop, so that it runs on vector registers; foreign pixels are put right afterwards.
     for x in range(values.size):
-        light += values[x]
-        noise += noises[x]
         label = owners[x]
-        n_foreign += np.int32((label != 0) & ((label < low) | (label > high)))
-    if n_foreign > 0:
+        foreign = (label != 0) & ((label < low) | (label > high))
+        light += np.float32(0.0) if foreign else values[x]
+        noise += noises[x]
+        n_foreign += np.int32(foreign)
+    if mend and n_foreign > 0:
         for x in range(start, stop):
             if is_foreign(labels, y, x, lo, hi):
-                light += own_value(image, labels, y, x, lo, hi, cx, cy) - image[y, x]
+                light += own_value(image, labels, y, x, lo, hi, mirror_x, mirror_y)
     return light, noise
 
 
@@ -112,6 +117,7 @@ def _sum_apertures(
     ys: NDArray[np.float64],
     radii: NDArray[np.float64],
     exact_radius: float,
+    mended_radius: float,
     flux: NDArray[np.float64],
     flux_variance: NDArray[np.float64],
 ) -> None:
@@ -129,6 +135,7 @@ def _sum_apertures(
         if n == 0:
             continue
         lo, hi = first[s], last[s]
+        mirror_x, mirror_y = mirror_of(cx), mirror_of(cy)
         reach = radii[n - 1]
         for y in range(max(0, int(cy - reach)), min(height, int(cy + reach) + 2)):
             dy = abs(y - cy)
@@ -150,10 +157,14 @@ def _sum_apertures(
                         inner_left, inner_right = a, b
                         if stop <= start:
                             start, stop = a, a
-                        extra, extra_noise = _row_sums(image, variance, labels, y, inner_left, start, lo, hi, cx, cy)
+                        extra, extra_noise = _row_sums(
+                            image, variance, labels, y, inner_left, start, lo, hi, mirror_x, mirror_y, r <= mended_radius
+                        )
                         light += extra
                         noise += extra_noise
-                        extra, extra_noise = _row_sums(image, variance, labels, y, stop, inner_right, lo, hi, cx, cy)
+                        extra, extra_noise = _row_sums(
+                            image, variance, labels, y, stop, inner_right, lo, hi, mirror_x, mirror_y, r <= mended_radius
+                        )
                         light += extra
                         noise += extra_noise
                         start, stop = min(start, inner_left), max(stop, inner_right)
@@ -170,7 +181,10 @@ def _sum_apertures(
                         else:
                             share = min(max(r + 0.5 - np.sqrt(dx * dx + dy * dy), 0.0), 1.0)
                         if share > 0:
-                            flux[s, k] += share * own_value(image, labels, y, x, lo, hi, cx, cy)
+                            if r <= mended_radius:
+                                flux[s, k] += share * own_value(image, labels, y, x, lo, hi, mirror_x, mirror_y)
+                            elif not is_foreign(labels, y, x, lo, hi):
+                                flux[s, k] += share * image[y, x]
                             flux_variance[s, k] += share * share * variance[y, x]
 
 
@@ -184,13 +198,16 @@ def measure_apertures(
     y: NDArray[np.float64],
     radii: tuple[float, ...] = APERTURE_RADII,
 ) -> ApertureFluxes:
-    """Sums in circles of increasing `radii` (pixels) around (x, y); foreign pixels are replaced by their mirror.
+    """Sums in circles of increasing `radii` (pixels) around (x, y).
+
+    Foreign pixels are replaced by their mirror image about (x, y) up to a radius of 25 pixels, beyond by sky.
 
     Parameters are as in `safelight.characterize.shapes.measure_shapes`.
     """
     flux = np.empty((len(x), len(radii)))
     flux_variance = np.empty_like(flux)
     _sum_apertures(
-        image, variance, labels, first, last, x, y, np.array(radii), _EXACT_RADIUS, flux, flux_variance
+        image, variance, labels, first, last, x, y, np.array(radii), _EXACT_RADIUS, _MENDED_RADIUS, flux,
+        flux_variance,
     )
     return ApertureFluxes(tuple(radii), flux, np.sqrt(flux_variance), np.isnan(flux))

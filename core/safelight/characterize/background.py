@@ -24,7 +24,7 @@ class CellStatistics:
     """Clipped statistics of each mesh cell, arrays of shape (n_y, n_x)."""
 
     mean: NDArray[np.float64]
-    mode: NDArray[np.float64]
+    mode: NDArray[np.float64]  # the mean again where it was not wanted
     sigma: NDArray[np.float64]
     fraction: NDArray[np.float64]  # share of the cell's pixels that were kept
     y_edges: NDArray[np.int64]  # (n_y + 1,)
@@ -50,28 +50,28 @@ def _measure_cells(
     x_edges: NDArray[np.int64],
     n_sigma: float,
     n_iterations: int,
+    want_mode: bool,
     result: NDArray[np.float64],
 ) -> None:
     """Fill `result` (4, n_y, n_x): clipped mean, mode, scatter, kept count."""
     largest = np.max(np.diff(y_edges)) * np.max(np.diff(x_edges))
-    values = np.empty(largest, np.float32)
+    values = np.empty(largest + 1, np.float32)
     scratch = np.empty(largest, np.float32)
     for j in range(y_edges.size - 1):
         for i in range(x_edges.size - 1):
             n = 0
             for y in range(y_edges[j], y_edges[j + 1]):
                 for x in range(x_edges[i], x_edges[i + 1]):
-                    v = plane[y, x]
-                    if (mask[y, x] & ignore) == 0 and np.isfinite(v):
-                        values[n] = v
-                        n += 1
+                    # Written always, counted when wanted: no branch to predict.
+                    values[n] = plane[y, x]
+                    n += np.int64((mask[y, x] & ignore) == 0)
             mean, sigma, kept = clipped_mean(values, n, n_sigma, n_iterations, scratch)
             result[0, j, i] = mean
             result[1, j, i] = mean
             result[2, j, i] = sigma
             result[3, j, i] = kept
             # Sources pull the mean up more than the median; their difference tells where the sky's own peak lies.
-            if n > 0 and sigma > 0:
+            if want_mode and n > 0 and sigma > 0:
                 m = 0
                 for k in range(0, n, max(1, n // 4096)):
                     if abs(values[k] - mean) <= n_sigma * sigma:
@@ -83,13 +83,15 @@ def _measure_cells(
                     result[1, j, i] = median if skewed else 2.5 * median - 1.5 * mean
 
 
-def cell_statistics(plane: FloatImage, mask: MaskImage, ignore: int, config: BackgroundConfig) -> CellStatistics:
-    """Clipped statistics of `plane` in cells of nearly equal size; pixels with any bit of `ignore` are left out."""
+def cell_statistics(
+    plane: FloatImage, mask: MaskImage, ignore: int, config: BackgroundConfig, *, want_mode: bool = False
+) -> CellStatistics:
+    """Clipped statistics of `plane` (finite) in cells of nearly equal size, without pixels with a bit of `ignore`."""
     height, width = plane.shape
     y_edges = _edges(height, config.binSize)
     x_edges = _edges(width, config.binSize)
     result = np.empty((4, len(y_edges) - 1, len(x_edges) - 1))
-    _measure_cells(plane, mask, ignore, y_edges, x_edges, config.nSigmaClip, config.nIter, result)
+    _measure_cells(plane, mask, ignore, y_edges, x_edges, config.nSigmaClip, config.nIter, want_mode, result)
     area = np.outer(np.diff(y_edges), np.diff(x_edges))
     # The scatter inside +-k sigma of a Gaussian is smaller than sigma.
     k = config.nSigmaClip
@@ -115,7 +117,7 @@ def estimate_background(exposure: Exposure, config: BackgroundConfig, *, crowded
         ``NO_USABLE_PIXELS`` when not one cell has enough of them.
     """
     ignore = exposure.planes.bits(*(name for name in IGNORED_PLANES if name in exposure.planes))
-    cells = cell_statistics(exposure.image, exposure.mask, ignore, config)
+    cells = cell_statistics(exposure.image, exposure.mask, ignore, config, want_mode=crowded)
     levels = (cells.mode if crowded else cells.mean).copy()
     rms = cells.sigma.copy()
     unusable = (cells.fraction < config.minFractionOfPixels) | ~np.isfinite(levels)

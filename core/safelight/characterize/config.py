@@ -116,12 +116,12 @@ class MeasurePsfConfig(StepConfig):
     reserve: ReserveConfig = Field(default_factory=ReserveConfig)
     kernelSize: Annotated[int, Field(ge=11, le=101, description="width of the PSF image, pixels; odd")] = 41
     spatialOrder: Annotated[int, Field(ge=0, le=4, description="greatest degree of the variation over the CCD")] = 2
-    maxStars: Annotated[int, Field(ge=3, description="brightest candidates that are used")] = 250
+    maxStars: Annotated[int, Field(ge=3, description="brightest candidates that are used")] = 200
     nIter: Annotated[int, Field(ge=1, le=20, description="rounds of fitting and rejection")] = 3
     nSigmaReject: Annotated[float, Field(gt=1, description="rejection of stars by their residual, robust sigma")] = 4.0
     oversampleMaxFwhm: Annotated[
-        float, Field(ge=0, description="below this FWHM (pixels) the PSF is kept on a grid of half pixels")
-    ] = 3.2
+        float, Field(ge=0, description="a PSF narrower than this (pixels) is kept on a finer grid, ceil(this / FWHM)")
+    ] = 3.5
 
 
 class MeasureApCorrConfig(StepConfig):

@@ -54,6 +54,12 @@ def _stands_out(
 ) -> bool:
     """Conditions 2 and 3 at one pixel."""
     v = image[y, x]
+    least = min(
+        min(image[y, x - 1] + image[y, x + 1], image[y - 1, x] + image[y + 1, x]) / side_ratio,
+        min(image[y - 1, x - 1] + image[y + 1, x + 1], image[y - 1, x + 1] + image[y + 1, x - 1]) / corner_ratio,
+    )
+    if 0.5 * least >= v:  # not sharp, even without noise: nearly every pixel of a star
+        return False
     sigma = np.sqrt(variance[y, x])
     if v <= 0.5 * n_sigma * sigma:  # no height above a neighbour makes a cosmic ray of the sky's own noise
         return False
@@ -141,12 +147,14 @@ def _find(
             v = image[y, x]
             # Most pixels are sky: a cheap test spares them the eight neighbours.
             if v > 0 and v * v > limit * variance[y, x]:
+                if not _stands_out(image, variance, y, x, n_sigma, margin, side_ratio, corner_ratio):
+                    continue
                 clean = True
                 for v_ in range(y - 1, y + 2):
                     for u_ in range(x - 1, x + 2):
                         if (mask[v_, u_] & untestable) != 0:
                             clean = False
-                if clean and _stands_out(image, variance, y, x, n_sigma, margin, side_ratio, corner_ratio):
+                if clean:
                     if n == found.size:
                         return n + 1
                     found[n] = y * width + x
@@ -265,7 +273,7 @@ def psf_sharpness(psf: PsfModel, shape: tuple[int, int]) -> tuple[float, float]:
             sides += [(stamp[c, c - 1] + stamp[c, c + 1]) / 2 / peak, (stamp[c - 1, c] + stamp[c + 1, c]) / 2 / peak]
             corners.append((stamp[c - 1, c - 1] + stamp[c + 1, c + 1]) / 2 / peak)
             corners.append((stamp[c - 1, c + 1] + stamp[c + 1, c - 1]) / 2 / peak)
-    return float(np.clip(min(sides), 0.0, 1.0)), float(np.clip(min(corners), 0.0, 1.0))
+    return float(np.clip(min(sides), 1e-3, 1.0)), float(np.clip(min(corners), 1e-3, 1.0))
 
 
 def find_cosmic_rays(exposure: Exposure, sharpness: tuple[float, float], config: CosmicRayConfig) -> CosmicRays:

@@ -162,7 +162,7 @@ def separate(
         Peaks with fewer pixels are dropped, or joined to the neighbour they touch.
     """
     values = smoothed.reshape(-1)[pixels]
-    order = np.argsort(-values, kind="stable")
+    order = np.argsort(-values)
     ranked = np.ascontiguousarray(pixels[order])
     peaks = np.empty(len(pixels), dtype=np.int64)
     families = np.empty(len(pixels), dtype=np.int32)

@@ -134,7 +134,7 @@ def detect(
     border = min(len(kernel) // 2, (min(height, width) - 1) // 2)
     noise_factor = float((kernel.astype(np.float64) ** 2).sum())  # of sigma, for white noise: sqrt(sum k²)² in 2-D
     planes = exposure.planes
-    _set_edge(exposure, border)
+    _renew_planes(exposure, border)
     exclude = planes.bits(*_UNDETECTABLE)
     scale = _noise_scale(smoothed, exposure, noise_factor)
     unit = scale * noise_factor
@@ -148,7 +148,6 @@ def detect(
     grown = np.empty(min(len(kept) * 12 + 4096, height * width), dtype=np.int32)
     n_grown = _grow(labels, kept, len(kept), int(config.nSigmaToGrow * sigma + 0.5), grown)
     detected = grown[:n_grown]
-    exposure.mask &= ~np.int32(planes.bits("DETECTED", "DETECTED_NEGATIVE"))
     exposure.mask.reshape(-1)[detected] |= np.int32(planes.bits("DETECTED"))
     y, x = np.divmod(blends.peaks, width)
     level = smoothed[y, x].astype(np.float64)
@@ -156,9 +155,10 @@ def detect(
     return Detections(labels, detected, x, y, level, level / noise, blends.family_start, scale, sigma, border)
 
 
-def _set_edge(exposure: Exposure, border: int) -> None:
+def _renew_planes(exposure: Exposure, border: int) -> None:
+    """Clear what an earlier detection has left in the mask and flag the border."""
     bit = np.int32(exposure.planes.bits("EDGE"))
-    exposure.mask &= ~bit
+    exposure.mask &= ~np.int32(exposure.planes.bits("EDGE", "DETECTED", "DETECTED_NEGATIVE"))
     if border > 0:
         for part in (np.s_[:border], np.s_[-border:], np.s_[:, :border], np.s_[:, -border:]):
             exposure.mask[part] |= bit

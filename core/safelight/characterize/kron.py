@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.characterize.neighbours import own_value
+from safelight.characterize.neighbours import mirror_of, own_value
 from safelight.compiled import compiled
 from safelight.exposure import FloatImage
 
@@ -46,6 +46,7 @@ def _measure_kron(
     height, width = image.shape
     for s in range(xs.size):
         cx, cy = xs[s], ys[s]
+        mirror_x, mirror_y = mirror_of(cx), mirror_of(cy)
         det = max(xx[s] * yy[s] - xy[s] * xy[s], 1e-6)
         scale = np.sqrt(det)
         # r² = ixx dx² + iyy dy² + 2 ixy dx dy is the squared radius of the circle of the ellipse's area.
@@ -66,7 +67,7 @@ def _measure_kron(
                     r = np.sqrt(max(ixx * dx * dx + iyy * dy * dy + 2 * ixy * dx * dy, 0.0))
                     share = min(max(limit + 0.5 - r, 0.0), 1.0)
                     if share > 0:
-                        value = share * own_value(image, labels, y, x, first[s], last[s], cx, cy)
+                        value = share * own_value(image, labels, y, x, first[s], last[s], mirror_x, mirror_y)
                         light += value
                         moment += r * value
                         noise += share * share * variance[y, x]

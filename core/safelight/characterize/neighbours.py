@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.compiled import inlined
+from safelight.compiled import compiled, inlined
 from safelight.exposure import FloatImage
 
-__all__ = ["is_foreign", "own_value"]
+__all__ = ["any_foreign", "is_foreign", "mirror_of", "own_value"]
 
 
 @inlined
@@ -19,17 +19,36 @@ def is_foreign(labels: NDArray[np.int32], y: int, x: int, first: int, last: int)
 
 
 @inlined
+def mirror_of(c: float) -> int:
+    """Twice the centre `c`, rounded: the mirror image of pixel i about c is pixel ``mirror_of(c) - i``."""
+    return int(np.floor(2 * c + 0.5))
+
+
+@compiled
+def any_foreign(
+    labels: NDArray[np.int32], bottom: int, top: int, left: int, right: int, first: int, last: int
+) -> bool:
+    """True when a pixel of the box is foreign; the box is cut at the frame."""
+    height, width = labels.shape
+    for y in range(max(bottom, 0), min(top, height)):
+        for x in range(max(left, 0), min(right, width)):
+            label = labels[y, x]
+            if label != 0 and (label < first or label > last):
+                return True
+    return False
+
+
+@compiled
 def own_value(
-    image: FloatImage, labels: NDArray[np.int32], y: int, x: int, first: int, last: int, cx: float, cy: float
+    image: FloatImage, labels: NDArray[np.int32], y: int, x: int, first: int, last: int, mirror_x: int, mirror_y: int
 ) -> float:
-    """The pixel's value, or, where it is foreign, that of its mirror image about (cx, cy); 0 where both are."""
-    value = 0.0
-    if not (labels[y, x] != 0 and (labels[y, x] < first or labels[y, x] > last)):
-        value = float(image[y, x])
-    else:
-        v, u = int(np.floor(2 * cy - y + 0.5)), int(np.floor(2 * cx - x + 0.5))
-        if v >= 0 and u >= 0 and v < image.shape[0] and u < image.shape[1]:
-            label = labels[v, u]
-            if label == 0 or (label >= first and label <= last):
-                value = float(image[v, u])
-    return value
+    """The pixel's value, or, where it is foreign, that of its mirror image; 0 where both are foreign."""
+    label = labels[y, x]
+    if label == 0 or (label >= first and label <= last):
+        return float(image[y, x])
+    v, u = mirror_y - y, mirror_x - x
+    if v >= 0 and u >= 0 and v < image.shape[0] and u < image.shape[1]:
+        label = labels[v, u]
+        if label == 0 or (label >= first and label <= last):
+            return float(image[v, u])
+    return 0.0

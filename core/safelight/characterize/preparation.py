@@ -15,7 +15,7 @@ from safelight.characterize.config import BackgroundConfig
 from safelight.errors import ProcessingError
 from safelight.exposure import BackgroundModel, Exposure
 
-__all__ = ["make_finite", "photon_slope", "sky_variance_cells", "subtract_background"]
+__all__ = ["make_finite", "masked_fraction", "photon_slope", "sky_variance_cells", "subtract_background"]
 
 #: Smallest frame that holds a star and some sky, pixels.
 _SMALLEST = 48
@@ -56,6 +56,14 @@ def make_finite(exposure: Exposure) -> int:
         variance.reshape(-1)[broken] = np.median(variance[part][good])
         exposure.mask.reshape(-1)[broken] |= np.int32(planes.bits("UNMASKEDNAN"))
     return len(broken)
+
+
+def masked_fraction(exposure: Exposure, *names: str) -> float:
+    """Share of the pixels that have any of the named planes set."""
+    bits = np.int32(exposure.planes.bits(*names))
+    rows = 256  # a strip at a time, instead of a scratch plane
+    count = sum(np.count_nonzero(exposure.mask[y : y + rows] & bits) for y in range(0, exposure.shape[0], rows))
+    return count / exposure.mask.size
 
 
 def subtract_background(exposure: Exposure, config: BackgroundConfig, *, crowded: bool) -> BackgroundModel:

@@ -44,23 +44,24 @@ def _measure_rings(
     reach = int(edges[n_rings]) + 1
     values = np.empty((2 * reach + 3) ** 2, np.float32)
     scratch = np.empty(512, np.float32)
+    squares = edges * edges
     start = np.empty(n_rings + 1, np.int64)
     for s in range(xs.size):
         left, right = max(0, int(xs[s]) - reach), min(width, int(xs[s]) + reach + 2)
         bottom, top = max(0, int(ys[s]) - reach), min(height, int(ys[s]) + reach + 2)
-        # Count, then sort into rings.
-        for step in range(2):
-            if step == 0:
-                start[:] = 0
+        # Count, then sort into rings; a single one needs no counting.
+        start[:] = 0
+        for step in range(1 if n_rings == 1 else 0, 2):
             for y in range(bottom, top):
+                dy2 = (y - ys[s]) ** 2
                 for x in range(left, right):
+                    r2 = (x - xs[s]) ** 2 + dy2
+                    if r2 < squares[0] or r2 >= squares[n_rings]:
+                        continue
                     if (mask[y, x] & bad) != 0 or is_foreign(labels, y, x, first[s], last[s]):
                         continue
-                    r = np.sqrt((x - xs[s]) ** 2 + (y - ys[s]) ** 2)
-                    if r < edges[0] or r >= edges[n_rings]:
-                        continue
                     k = 0
-                    while r >= edges[k + 1]:
+                    while r2 >= squares[k + 1]:
                         k += 1
                     if step == 0:
                         start[k + 1] += 1

@@ -91,7 +91,8 @@ def _residuals(
     grid = np.zeros((size, size))
     strip = np.zeros((2, size, max(size, n)))
     profile = np.zeros((3, n, n))
-    patch = np.zeros((n, n))
+    patch = np.zeros((n, n))  # [x, y]
+    columns = np.zeros((size, n))
     rows = np.zeros((n, size))
     weights, slopes = np.empty(N_TAPS), np.empty(N_TAPS)
     for s in range(xs.size):
@@ -104,35 +105,38 @@ def _residuals(
             y = row + j - half
             for i in range(n):
                 x = column + i - half
-                patch[j, i] = 0.0
+                patch[i, j] = 0.0
                 if y < 0 or x < 0 or y >= height or x >= width:
                     continue
                 if (mask[y, x] & bad) != 0 or is_foreign(labels, y, x, first[s], last[s]):
                     continue
                 light = flux[s] * profile[0, j, i]
                 difference = image[y, x] - sky[s] - light
-                patch[j, i] = difference / flux[s]
+                patch[i, j] = difference / flux[s]
                 if (j - half) ** 2 + (i - half) ** 2 < core * core:
                     noise = sky_variance[s] + variance_slope * max(light, 0.0) + (model_error * light) ** 2
                     squares += difference * difference / noise
                     count += 1
         chi2[s] = squares / max(count, 1) if count > 0 else np.inf
+        # Interpolate to the grid along x, then along y; inner loops run over neighbouring elements.
         for g in range(size):
-            position = fx + (g - middle) / oversampling
-            start = shift_weights(position, weights, slopes) + half
+            start = shift_weights(fx + (g - middle) / oversampling, weights, slopes) + half
             for j in range(n):
-                total = 0.0
-                for k in range(max(0, -start), min(N_TAPS, n - start)):
-                    total += weights[k] * patch[j, start + k]
-                rows[j, g] = total
+                columns[g, j] = 0.0
+            for k in range(max(0, -start), min(N_TAPS, n - start)):
+                for j in range(n):
+                    columns[g, j] += weights[k] * patch[start + k, j]
         for g in range(size):
-            position = fy + (g - middle) / oversampling
-            start = shift_weights(position, weights, slopes) + half
+            for j in range(n):
+                rows[j, g] = columns[g, j]
+        for g in range(size):
+            start = shift_weights(fy + (g - middle) / oversampling, weights, slopes) + half
             for i in range(size):
-                total = 0.0
-                for k in range(max(0, -start), min(N_TAPS, n - start)):
-                    total += weights[k] * rows[start + k, i]
-                result[s, g, i] = total
+                result[s, g, i] = 0.0
+            for k in range(max(0, -start), min(N_TAPS, n - start)):
+                weight = weights[k]
+                for i in range(size):
+                    result[s, g, i] += weight * rows[start + k, i]
 
 
 def fit_psf(
@@ -163,33 +167,29 @@ def fit_psf(
     """
     half = config.kernelSize // 2
     moffat = _first_profile(exposure, labels, stars, fwhm, variance_slope)
-    oversampling = 2 if fwhm < config.oversampleMaxFwhm else 1
+    oversampling = int(np.clip(np.ceil(config.oversampleMaxFwhm / fwhm), 1, 4))
     model = _moffat_model(moffat, exposure.shape, half, oversampling)
     bad = exposure.planes.bits(*BAD_PLANES)
     fit_radius = min(max(2.0 * fwhm, 4.0), float(half))
     use = ~stars.reserved
     x, y = stars.x.copy(), stars.y.copy()
     sky_free = exposure.image
-    rounds = config.nIter + (2 if oversampling > 1 else 0)
+    rounds = config.nIter + 2 * (oversampling > 1)
     flux = np.full(len(x), np.nan)
     chi2 = np.full(len(x), np.inf)
     for number in range(rounds + 1):
-        # Undersampled stars have biased centroids; the model finds them better, but the frame's zero stays put.
-        moving = oversampling > 1 and number > 0
         fitted = psf_photometry(
             sky_free, exposure.mask, labels, model, stars.x, stars.y, first=stars.first, last=stars.last,
             sky_variance=stars.sky_variance, variance_slope=variance_slope, bad=bad, radius=fit_radius,
-            fit_position=moving,
+            fit_position=True,
         )  # fmt: skip
         flux = fitted.flux - stars.sky * fitted.area
-        if moving:
-            good = use & ~fitted.position_failed & np.isfinite(fitted.flux)
-            shift_x, shift_y = (
-                float(np.median((fitted.x - stars.x)[good])) if good.any() else 0.0,
-                float(np.median((fitted.y - stars.y)[good])) if good.any() else 0.0,
-            )
-            x = np.where(fitted.position_failed, stars.x, fitted.x - shift_x)
-            y = np.where(fitted.position_failed, stars.y, fitted.y - shift_y)
+        # Positions come from the model, not from noisy centroids, which would blur it into a dipole here and there;
+        # only their common zero is the centroids'.
+        good = use & ~fitted.position_failed & np.isfinite(flux)
+        if good.any():
+            x = np.where(fitted.position_failed, stars.x, fitted.x - np.median((fitted.x - stars.x)[good]))
+            y = np.where(fitted.position_failed, stars.y, fitted.y - np.median((fitted.y - stars.y)[good]))
         measured = np.isfinite(flux) & (flux > 0)
         safe_flux = np.where(measured, flux, 1.0)
         size = model.coefficients.shape[-1]
@@ -292,7 +292,7 @@ def _updated(
     u, v = (x - model.x_centre) / model.x_scale, (y - model.y_centre) / model.y_scale
     design = np.column_stack([u**i * v**j for i, j in powers])[use]
     core = 1.0 / (np.pi * (0.6 * fwhm) ** 2)  # mean of the PSF in its core
-    noise = (stars.sky_variance + variance_slope * flux * core) / flux**2 + (0.01 * core) ** 2
+    noise = (stars.sky_variance + variance_slope * flux * core) / flux**2 + (0.004 * core) ** 2
     weight = (1.0 / noise)[use]
     weighted = design * weight[:, None]
     n, size, _ = stamps.shape

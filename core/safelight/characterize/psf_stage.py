@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safelight.characterize.background import CellStatistics, variance_at
 from safelight.characterize.config import CharacterizeConfig, StarSelectorConfig
 from safelight.characterize.detection import Detections
-from safelight.characterize.pixel_flags import centre_bits, footprint_bits
+from safelight.characterize.pixel_flags import centre_bits
 from safelight.characterize.preparation import photon_slope
 from safelight.characterize.profiles import measure_rings
 from safelight.characterize.psf_model import BAD_PLANES, FittedPsf, PsfStars, fit_psf
@@ -54,9 +54,9 @@ def measure_bright(exposure: Exposure, found: Detections, fwhm: float, signal_to
         exposure.image, exposure.variance, found.labels, peak + 1, peak + 1, x, y, fwhm
     )
     planes = exposure.planes
-    bits, _ = footprint_bits(exposure.mask, found.labels, found.pixels, len(found))
+    around = centre_bits(exposure.mask, shapes.x, shapes.y, max(2, round(1.5 * fwhm)))
     core = centre_bits(exposure.mask, shapes.x, shapes.y, max(1, round(fwhm)))
-    spoilt = (bits[peak] & planes.bits("SAT", "EDGE", "NO_DATA")) != 0
+    spoilt = (around & planes.bits("SAT", "EDGE", "NO_DATA")) != 0
     spoilt |= (core & planes.bits(*BAD_PLANES)) != 0
     return BrightSources(peak, shapes, ~spoilt & ~shapes.centroid_failed & ~shapes.shape_failed)
 

@@ -1,4 +1,10 @@
-"""The PSF at a sub-pixel position: its polynomial summed, then shifted by Lanczos interpolation."""
+"""The PSF at a sub-pixel position: its polynomial summed, then shifted by interpolation.
+
+The interpolation is Lagrange's through eight points. The customary Lanczos kernel does not reproduce even a straight
+line: it moves well-sampled stars by up to 0.006 pixels as a function of where in a pixel they lie, several times the
+error of a bright star's position. Lagrange's is exact for polynomials of degree 7; undersampled PSFs, for which it
+would be poor, are kept on a finer grid.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +15,20 @@ from safelight.compiled import compiled
 
 __all__ = ["N_TAPS", "local_grid", "render", "shift_weights"]
 
-#: Lanczos kernel of order 4: eight taps.
+#: Points that each interpolated value is made of.
 N_TAPS = 8
+
+
+@compiled
+def _taps(fraction: float, weights: NDArray[np.float64]) -> None:
+    """Weights of the polynomial through N_TAPS points, for reading at `fraction` past the middle one."""
+    half = N_TAPS // 2
+    for k in range(N_TAPS):
+        w = 1.0
+        for j in range(N_TAPS):
+            if j != k:
+                w *= (fraction - (j - half + 1)) / (k - j)
+        weights[k] = w
 
 
 @compiled
@@ -18,28 +36,17 @@ def shift_weights(shift: float, weights: NDArray[np.float64], slopes: NDArray[np
     """Interpolation weights for reading a grid at (integer + shift).
 
     Fills `weights` and `slopes` (N_TAPS,), the derivative of the weights with respect to the shift, and returns the
-    offset of the first tap. Weights are normalised to a sum of 1, so that a constant stays constant.
+    offset of the first tap.
     """
     base = int(np.floor(shift))
     fraction = shift - base
-    half = N_TAPS // 2
-    total, total_slope = 0.0, 0.0
+    step = 1e-3
+    _taps(fraction + step, slopes)
+    _taps(fraction - step, weights)
     for k in range(N_TAPS):
-        t = np.pi * (fraction - (k - half + 1))
-        u = t / half
-        if abs(t) < 1e-6:
-            weights[k], slopes[k] = 1.0, 0.0
-        else:
-            sin_t, cos_t, sin_u, cos_u = np.sin(t), np.cos(t), np.sin(u), np.cos(u)
-            weights[k] = sin_t * sin_u / (t * u)
-            slopes[k] = np.pi * (cos_t / t - sin_t / (t * t)) * sin_u / u
-            slopes[k] += np.pi * (sin_t / t) * (cos_u / u - sin_u / (u * u)) / half
-        total += weights[k]
-        total_slope += slopes[k]
-    for k in range(N_TAPS):
-        slopes[k] = slopes[k] / total - weights[k] * total_slope / (total * total)
-        weights[k] /= total
-    return base - half + 1
+        slopes[k] = (slopes[k] - weights[k]) / (2 * step)
+    _taps(fraction, weights)
+    return base - N_TAPS // 2 + 1
 
 
 @compiled
@@ -103,13 +110,18 @@ def render(
     high = min(size, first_y + oversampling * half + N_TAPS)
     for row in range(low, high):
         for i in range(n):
-            start = first_x + oversampling * (i - half)
-            value, slope = 0.0, 0.0
-            for k in range(max(0, -start), min(N_TAPS, size - start)):
-                value += wx[k] * grid[row, start + k]
-                slope += dx[k] * grid[row, start + k]
-            strip[0, row, i] = value
-            strip[1, row, i] = slope
+            strip[0, row, i] = 0.0
+            strip[1, row, i] = 0.0
+        for k in range(N_TAPS):
+            a, b = wx[k], dx[k]
+            # Pixels whose k-th point lies on the grid.
+            offset = first_x - oversampling * half + k
+            begin = max(0, -(offset // oversampling))
+            end = min(n, (size - 1 - offset) // oversampling + 1)
+            for i in range(begin, end):
+                value = grid[row, offset + oversampling * i]
+                strip[0, row, i] += a * value
+                strip[1, row, i] += b * value
     for j in range(n):
         start = first_y + oversampling * (j - half)
         for i in range(n):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.characterize.neighbours import is_foreign, own_value
+from safelight.characterize.neighbours import any_foreign, is_foreign, mirror_of, own_value
 from safelight.compiled import compiled
 from safelight.exposure import FloatImage
 
@@ -68,25 +68,30 @@ def windowed_centroid(
     converged = False
     vxx, vyy = 0.0, 0.0
     hx, hy = 0.0, 0.0
-    for iteration in range(30):
+    weight_x = np.empty(2 * radius + 1)
+    margin = radius + int(reach) + 1
+    column, row = int(x0 + 0.5), int(y0 + 0.5)
+    crowded = any_foreign(labels, row - margin, row + margin + 1, column - margin, column + margin + 1, first, last)
+    for _ in range(30):
         left, right = max(0, int(cx + 0.5) - radius), min(width, int(cx + 0.5) + radius + 1)
         bottom, top = max(0, int(cy + 0.5) - radius), min(height, int(cy + 0.5) + radius + 1)
         total, sx, sy, dxx, dyy = 0.0, 0.0, 0.0, 0.0, 0.0
         vxx, vyy = 0.0, 0.0
+        mirror_x, mirror_y = mirror_of(cx), mirror_of(cy)
+        for x in range(left, right):
+            weight_x[x - left] = np.exp(k * (x - cx) * (x - cx))
         for y in range(bottom, top):
             dy = y - cy
             weight_y = np.exp(k * dy * dy)
             for x in range(left, right):
-                if is_foreign(labels, y, x, first, last):
-                    continue
-                v, u = int(np.floor(2 * cy - y + 0.5)), int(np.floor(2 * cx - x + 0.5))
-                if (
-                    v >= 0 and u >= 0 and v < height and u < width
-                    and is_foreign(labels, v, u, first, last)
-                ):  # fmt: skip
-                    continue
+                if crowded:
+                    if is_foreign(labels, y, x, first, last):
+                        continue
+                    v, u = mirror_y - y, mirror_x - x
+                    if v >= 0 and u >= 0 and v < height and u < width and is_foreign(labels, v, u, first, last):
+                        continue
                 dx = x - cx
-                w = weight_y * np.exp(k * dx * dx)
+                w = weight_y * weight_x[x - left]
                 light = w * image[y, x]
                 total += light
                 sx += light * dx
@@ -137,22 +142,35 @@ def adaptive_moments(
     cxx, cyy, cxy = sigma * sigma, sigma * sigma, 0.0
     ok = False
     flux, fisher = np.nan, 0.0
-    for iteration in range(_MAX_ITERATIONS):
+    mirror_x, mirror_y = mirror_of(cx), mirror_of(cy)
+    column, row = int(cx + 0.5), int(cy + 0.5)
+    faintest = np.exp(-8.0)  # of the weights that count: 4 sigma
+    for _ in range(_MAX_ITERATIONS):
         det = cxx * cyy - cxy * cxy
         ixx, iyy, ixy = cyy / det, cxx / det, -cxy / det
         reach_x, reach_y = min(max_radius, int(4 * np.sqrt(cxx)) + 2), min(max_radius, int(4 * np.sqrt(cyy)) + 2)
-        left, right = max(0, int(cx + 0.5) - reach_x), min(width, int(cx + 0.5) + reach_x + 1)
-        bottom, top = max(0, int(cy + 0.5) - reach_y), min(height, int(cy + 0.5) + reach_y + 1)
+        left, right = max(0, column - reach_x), min(width, column + reach_x + 1)
+        bottom, top = max(0, row - reach_y), min(height, row + reach_y + 1)
+        crowded = any_foreign(labels, bottom, top, left, right, first, last)
+        # Along a row the ratio of neighbouring weights changes by a constant factor: two exponentials serve for all.
+        factor = np.exp(-ixx)
         total, sxx, syy, sxy, ww, wwv = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for y in range(bottom, top):
             dy = y - cy
+            dx = left - cx
+            following = np.exp(-0.5 * (ixx * dx * dx + iyy * dy * dy + 2 * ixy * dx * dy))
+            ratio = np.exp(-0.5 * ixx * (2 * dx + 1) - ixy * dy)
             for x in range(left, right):
-                dx = x - cx
-                q = ixx * dx * dx + iyy * dy * dy + 2 * ixy * dx * dy
-                if q > 16:
+                w = following
+                following *= ratio
+                ratio *= factor
+                if w < faintest:
                     continue
-                w = np.exp(-0.5 * q)
-                light = w * own_value(image, labels, y, x, first, last, cx, cy)
+                dx = x - cx
+                if crowded:
+                    light = w * own_value(image, labels, y, x, first, last, mirror_x, mirror_y)
+                else:
+                    light = w * image[y, x]
                 total += light
                 sxx += light * dx * dx
                 syy += light * dy * dy

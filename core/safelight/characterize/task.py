@@ -29,7 +29,7 @@ from safelight.characterize.cosmic_rays import (
     unfill,
 )
 from safelight.characterize.detection import detect
-from safelight.characterize.preparation import make_finite, sky_variance_cells, subtract_background
+from safelight.characterize.preparation import make_finite, masked_fraction, sky_variance_cells, subtract_background
 from safelight.characterize.psf_size import fwhm_at, kron_radius_at, psf_moments
 from safelight.characterize.psf_stage import PsfOutcome, find_stars, measure_bright, measure_psf
 from safelight.characterize.report import caveats_of, metadata_of, metrics_of
@@ -88,7 +88,7 @@ def run(
     if progress is not None:
         progress("characterize")
     workspace = workspace if workspace is not None else Workspace()
-    saturated = float(exposure.masked("SAT").mean())
+    saturated = masked_fraction(exposure, "SAT")
     make_finite(exposure)
     background = [subtract_background(exposure, config.background, crowded=True)]
     found = detect(exposure, _FIRST_FWHM, config.detection, config.deblend, workspace)
