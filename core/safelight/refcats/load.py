@@ -23,7 +23,7 @@ from safelight.refcats.traits import CatalogTraits, catalog_traits
 if TYPE_CHECKING:
     from astropy.table import Table
 
-__all__ = ["load_reference_catalog"]
+__all__ = ["catalog_shards", "load_reference_catalog"]
 
 FloatArray = NDArray[np.float64]
 
@@ -67,15 +67,8 @@ def load_reference_catalog(
         ``BAD_SHARD`` for a damaged file.
     """
     root = Path(root)
-    if not root.is_dir():
-        raise DatasetNotFound(
-            "NO_REFERENCE_CATALOG", f"There is no reference catalogue {root.name!r}: {root} is not a directory."
-        )
+    there, missing = catalog_shards(root, centre_ra_deg, centre_dec_deg, radius_deg)
     config = DatasetConfig.read(root)
-    ids = shard_ids(centre_ra_deg, centre_dec_deg, radius_deg, config.depth)
-    paths = {number_: root / f"{number_}.fits" for number_ in ids}
-    there = {number_: path for number_, path in paths.items() if path.is_file()}
-    missing = tuple(number_ for number_ in ids if number_ not in there)
     if not there:
         raise DatasetNotFound(
             "MISSING_SHARDS",
@@ -96,6 +89,23 @@ def load_reference_catalog(
     catalog.shards = tuple(str(path) for path in there.values())
     catalog.missing_shards = missing
     return catalog
+
+
+def catalog_shards(
+    root: str | Path, centre_ra_deg: float, centre_dec_deg: float, radius_deg: float
+) -> tuple[dict[int, Path], tuple[int, ...]]:
+    """The shards of a catalogue that touch a circle: HTM id -> file, and the ids that have no file.
+
+    Raises `DatasetNotFound` NO_REFERENCE_CATALOG when there is no such directory.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DatasetNotFound(
+            "NO_REFERENCE_CATALOG", f"There is no reference catalogue {root.name!r}: {root} is not a directory."
+        )
+    ids = shard_ids(centre_ra_deg, centre_dec_deg, radius_deg, DatasetConfig.read(root).depth)
+    there = {number_: path for number_ in ids if (path := root / f"{number_}.fits").is_file()}
+    return there, tuple(number_ for number_ in ids if number_ not in there)
 
 
 def _inside(shard: Shard, ra_deg: float, dec_deg: float, radius_deg: float) -> NDArray[np.intp]:

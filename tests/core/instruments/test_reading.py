@@ -282,3 +282,61 @@ def test_a_pointing_is_read_in_degrees_and_sexagesimal() -> None:
     pointing = Pointing.parse("19:04:09.6, +36:37:48")
     assert pointing.ra_deg == pytest.approx(286.04)
     assert pointing.dec_deg == pytest.approx(36.63)
+
+
+MOSAIC = """\
+extends: generic
+name: mosaic
+pixel_scale_arcsec: 0.5
+pixel_size_mm: 0.01
+parity_known: true
+detectors: |
+  id, width, height, raw_width, raw_height, raw_flip, reference_x, reference_y, offset_x_mm, offset_y_mm, yaw_deg
+  0,  100,   60,     110,       60,         LR,       49.5,        29.5,        0,           0,           0
+  1,  100,   60,     110,       60,         LR,       49.5,        29.5,        2.0,         -1.0,        180
+amplifiers: |
+  name, gain, read_noise_adu, saturation_adu, box,        raw_box,     raw_data_box, serial_overscan
+  A,    1,    5,              60000,          0 0 100 60, 0 0 110 60,  10 0 100 60,  0 0 10 60
+"""
+
+
+def _mosaic_frame(folder: Path, **cards: Any) -> Path:
+    header = fits.Header({"DATE-OBS": "2020-01-01T00:00:00", "EXPTIME": 1.0} | cards)
+    fits.PrimaryHDU(np.zeros((60, 110), np.uint16), header).writeto(folder / "a.fits", overwrite=True)
+    return folder / "a.fits"
+
+
+def test_the_ccds_of_a_mosaic_lie_at_their_offsets(tmp_path: Path) -> None:
+    (tmp_path / "mosaic.yaml").write_text(MOSAIC)
+    camera = load_instrument(tmp_path / "mosaic.yaml")
+    path = _mosaic_frame(tmp_path, RA="00:00:00", DEC="00:00:00")
+    centre, turned = (read_raw(path, camera, ccd=ccd) for ccd in (0, 1))
+    assert centre.wcs is not None
+    assert turned.wcs is not None
+    assert centre.wcs_origin == turned.wcs_origin == "pointing"
+    ra, dec = turned.wcs.pixel_to_sky([49.5, 49.5], [29.5, 39.5])
+    # 200 pixels along +x, to the West, and 100 downwards, to the South; turned by 180 degrees +y points South.
+    np.testing.assert_allclose([(ra[0] - 360) * 3600, dec[0] * 3600], [-100.0, -50.0], atol=1e-4)
+    np.testing.assert_allclose((dec[1] - dec[0]) * 3600, -5.0, atol=1e-4)
+    # The same sky seen through either CCD's WCS lies at the pixels that the focal plane says.
+    np.testing.assert_allclose(centre.wcs.sky_to_pixel(ra[0], dec[0]), [249.5, -70.5], atol=1e-4)
+
+
+def test_a_mosaic_without_a_pixel_size_is_told_so(tmp_path: Path) -> None:
+    from safelight.errors import ConfigurationError
+
+    (tmp_path / "mosaic.yaml").write_text(MOSAIC.replace("pixel_size_mm: 0.01\n", ""))
+    path = _mosaic_frame(tmp_path, RA="00:00:00", DEC="00:00:00")
+    with pytest.raises(ConfigurationError, match="no pixel_size_mm"):
+        read_raw(path, load_instrument(tmp_path / "mosaic.yaml"), ccd=1)
+
+
+def test_a_headers_wcs_is_mirrored_and_trimmed_with_the_pixels(tmp_path: Path) -> None:
+    (tmp_path / "mosaic.yaml").write_text(MOSAIC)
+    disk = TanSipWcs(np.array([20.0, 30.0]), np.array([150.0, 2.0]), np.array([[-1e-4, 0], [0, 1e-4]]))
+    raw = read_raw(_mosaic_frame(tmp_path, **disk.to_header()), load_instrument(tmp_path / "mosaic.yaml"), ccd=0)
+    assert raw.wcs_origin == "header"
+    assert raw.wcs is not None
+    # On disk x = 20; mirrored 109 - 20 = 89; without the 10 columns of overscan 79.
+    np.testing.assert_allclose(raw.wcs.sky_to_pixel(150.0, 2.0), [79.0, 30.0], atol=1e-8)
+    np.testing.assert_allclose(raw.wcs.pixel_to_sky(69, 40), disk.pixel_to_sky(30, 40), atol=1e-12)

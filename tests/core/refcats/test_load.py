@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from safelight.errors import ConfigurationError, DatasetNotFound, RepositoryError
 from safelight.exposure import tan_project
-from safelight.refcats import catalog_summary, load_reference_catalog, write_shards
+from safelight.refcats import catalog_shards, catalog_summary, load_reference_catalog, write_shards
 
 PS1, GAIA = "ps1_pv3_3pi_20170110", "gaia_dr2_20200414"
 CENTRE = SkyCoord(320.9, -0.38, unit="deg")
@@ -227,6 +227,8 @@ def test_missing_shards_are_named_and_only_their_total_absence_is_an_error(tmp_p
     (root / f"{shards[0]}.fits").unlink()
     catalog = load_reference_catalog(root, 0.0, 0.0, 0.15)
     assert shards[0] in catalog.missing_shards
+    there, missing = catalog_shards(root, 0.0, 0.0, 0.15)
+    assert (tuple(there), missing) == (shards[1:], catalog.missing_shards)
     assert len(catalog) == 3
     with pytest.raises(
         DatasetNotFound, match=r"has no shard within 0\.100 degrees of RA 50\.0000 Dec \+20\.0000"
