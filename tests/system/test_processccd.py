@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from safelight.commands.main import main as safelight
 from safelight.commands.processccd import main as process_ccd
 
@@ -69,6 +70,7 @@ def test_the_report_has_every_number_of_every_ccd(call: Call, done: Path, tiny_n
 def test_the_fitted_wcs_is_that_of_the_sky_that_was_simulated(done: Path, tiny_night: Path, ccd: int) -> None:
     from astropy.io import fits
     from astropy.wcs import WCS
+
     from safelight.exposure.wcs import angular_separation
     from safelight.simulate.truth import true_wcs
 
@@ -115,6 +117,7 @@ def test_another_configuration_is_refused_with_exit_code_three(call: Call, done:
 
 def test_the_journal_and_provenance_tell_the_whole_run(done: Path) -> None:
     import yaml
+
     from safelight.processccd import events
     from safelight.processccd.journal import JournalReader, journals
 
