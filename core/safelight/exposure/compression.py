@@ -125,8 +125,10 @@ def _shuffled(rows: NDArray[Any]) -> NDArray[np.uint8]:
     """The bytes of `rows`, most significant ones of all pixels first (FITS is big-endian)."""
     size = rows.dtype.itemsize
     pixels = np.ascontiguousarray(rows).view(np.uint8).reshape(-1, size)
-    most_significant_first = pixels[:, ::-1] if _is_little_endian(rows.dtype) else pixels
-    return np.ascontiguousarray(most_significant_first.T)
+    shuffled = np.empty((size, len(pixels)), np.uint8)
+    for place, byte in enumerate(_byte_order(rows.dtype)):
+        shuffled[place] = pixels[:, byte]
+    return shuffled
 
 
 def _restore(block: NDArray[Any], content: bytes, shuffled: bool) -> None:
@@ -134,10 +136,11 @@ def _restore(block: NDArray[Any], content: bytes, shuffled: bool) -> None:
     target = block.view(np.uint8).reshape(-1, size)
     pixels = np.frombuffer(content, np.uint8)
     pixels = pixels.reshape(size, -1).T if shuffled else pixels.reshape(-1, size)
-    order = range(size - 1, -1, -1) if _is_little_endian(block.dtype) else range(size)
-    for place, byte in enumerate(order):  # one strided copy a byte is much faster than one transposed copy
-        target[:, place] = pixels[:, byte]
+    for place, byte in enumerate(_byte_order(block.dtype)):  # much faster than one transposed copy
+        target[:, byte] = pixels[:, place]
 
 
-def _is_little_endian(dtype: np.dtype[Any]) -> bool:
-    return bool(dtype.newbyteorder("<") == dtype)
+def _byte_order(dtype: np.dtype[Any]) -> range:
+    """Positions of a number's bytes in memory, the most significant first."""
+    little = dtype.newbyteorder("<") == dtype
+    return range(dtype.itemsize - 1, -1, -1) if little else range(dtype.itemsize)

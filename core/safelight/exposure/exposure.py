@@ -31,7 +31,7 @@ MaskImage = NDArray[np.int32]
 
 @dataclass(slots=True)
 class VisitInfo:
-    """What the header says about the whole exposure (facts 4.6); angles in degrees, NaN where unknown."""
+    """What the header says about the whole exposure; angles in degrees, NaN where unknown."""
 
     exposure_time_s: float
     dark_time_s: float

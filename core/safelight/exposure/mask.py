@@ -12,7 +12,7 @@ from safelight.errors import ConfigurationError
 
 __all__ = ["DEFAULT_PLANES", "MaskPlanes"]
 
-#: Plane name -> bit number of a new mask; the first nine are LSST's initial dictionary (facts 5.9).
+#: Plane name -> bit number of a new mask; the first nine are LSST's initial dictionary.
 DEFAULT_PLANES: Mapping[str, int] = {
     "BAD": 0,
     "SAT": 1,

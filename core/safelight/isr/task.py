@@ -254,7 +254,7 @@ def _fill_bad_pixels(work: _Work) -> None:
             unusable,
             bits("INTRP"),
             fwhm_pixels=_fwhm_pixels(work),
-            fallback=median_level(work.image, work.mask, unusable),
+            fallback=level if math.isfinite(level) else 0.0,
             fallback_variance=median_level(work.variance, work.mask, unusable),
         )
 
