@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -17,6 +16,7 @@ from textual.strip import Strip
 from safelight_tui.actions import ACTIONS
 from safelight_tui.catalogue import Bitset
 from safelight_tui.terminal.text import fit
+from safelight_tui.widgets.styling import ComponentStyles
 from safelight_tui.widgets.table_model import Cell, Column, RowsModel, TableModel
 
 __all__ = ["LineTable"]
@@ -125,7 +125,7 @@ class LineTable(ScrollView, can_focus=True):
         self._range_from: int | None = None
         self._first_column = 0
         self._page: tuple[int, Sequence[Sequence[Cell]], Sequence[int]] = (0, (), ())
-        self._styles: dict[str, Style] = {}
+        self._style = ComponentStyles(self, "line-table")
         self.virtual_size = Size(0, len(self.model) + 1)
 
     # --- what it shows ----------------------------------------------------------------------------------------------
@@ -191,21 +191,10 @@ class LineTable(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Forget styles when the theme or the focus changes."""
         super().notify_style_update()
-        self._styles.clear()
+        self._style.clear()
 
     def _forget(self) -> None:
         self._page = (0, (), ())
-
-    def _style(self, *names: str) -> Style:
-        """The widget's style with component classes laid over it; the first name that sets a background wins."""
-        key = " ".join(names)
-        style = self._styles.get(key)
-        if style is None:
-            style = self.rich_style
-            for name in reversed(names):
-                style += self.get_component_styles(f"line-table--{name}").partial_rich_style
-            self._styles[key] = style
-        return style
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -215,7 +204,7 @@ class LineTable(ScrollView, can_focus=True):
         if place >= len(self.model):
             if not len(self.model) and y == max(1, self.size.height // 2):
                 return Strip([Segment(fit(self.empty_text.center(width), width), self._style("dim"))], width)
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._style())
         cells, row_id = self._row(place)
         return self._line(place, cells, row_id, width)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -18,6 +17,7 @@ from safelight_tui.actions import ACTIONS
 from safelight_tui.logs import LineFilter, LogLine, LogReader, LogState
 from safelight_tui.terminal.cells import split_cells
 from safelight_tui.terminal.text import fit, printable
+from safelight_tui.widgets.styling import ComponentStyles
 
 __all__ = ["LogView"]
 
@@ -125,7 +125,7 @@ class LogView(ScrollView, can_focus=True):
         self._lines: dict[int, LogLine] = {}
         self._asked: tuple[int, int] | None = None
         self._column = 0
-        self._styles: dict[str, Style] = {}
+        self._style = ComponentStyles(self, "log-view")
 
     # --- the file ---------------------------------------------------------------------------------------------------
 
@@ -225,17 +225,7 @@ class LogView(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Forget styles when the theme or the focus changes."""
         super().notify_style_update()
-        self._styles.clear()
-
-    def _style(self, *names: str) -> Style:
-        key = " ".join(names)
-        style = self._styles.get(key)
-        if style is None:
-            style = self.rich_style
-            for name in names:
-                style += self.get_component_styles(f"log-view--{name}").partial_rich_style
-            self._styles[key] = style
-        return style
+        self._style.clear()
 
     def render_line(self, y: int) -> Strip:
         width, place = self.size.width, y + self.scroll_offset.y
@@ -244,7 +234,7 @@ class LogView(ScrollView, can_focus=True):
         line = self._lines.get(place)
         if line is None:
             self._ask_around(place)
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._style())
         names = [line.level] if line.level in ("debug", "warn", "error") else []
         if place == self.current:
             names.append("current")
@@ -254,7 +244,7 @@ class LogView(ScrollView, can_focus=True):
         if y == 0 and self.state.idle and not self.state.view_count:
             text = "no line matches" if self.filter is not None and self.state.line_count else self.empty_text
             return Strip([Segment(fit(text, width), self._style("note"))], width)
-        return Strip.blank(width, self.rich_style)
+        return Strip.blank(width, self._style())
 
     def _ask_around(self, place: int) -> None:
         if self._reader is None or (self._asked and self._asked[0] <= place < self._asked[1]):
