@@ -107,15 +107,20 @@ def solve_astrometry(
     systematic = catalog.systematic_floor_mas if systematic is None else systematic
     quality, caveats = judge_wcs(solution, sources, shape, systematic, astrometry)
     wcs = render_tan_sip(solution.wcs, width, height, fitter.renderTolerance)
-    if wcs.max_error_mas > 10.0 * fitter.renderTolerance:
-        raise ProcessingError(
-            "WCS_UNSUPPORTED",
-            f"The fitted WCS cannot be rendered as TAN-SIP: {wcs.max_error_mas:.2g} mas off at worst.",
-            "A correction of so high a degree is not to be trusted: set calibrate.astrometry.wcsFitter.maxOrder lower.",
-        )
+    caveats += _rendering(wcs, solution.pixel_scale, fitter.renderTolerance)
     metrics = _metrics(solution, quality, first, shape)
     metadata = _metadata(solution, match, quality, first, wcs, len(catalog))
     return Astrometry(wcs, solution, match, quality, sources, metrics, caveats, metadata)
+
+
+def _rendering(wcs: TanSipWcs, pixel_scale: float, tolerance_mas: float) -> list[Caveat]:
+    """Whether TAN-SIP holds the fit: a caveat where not to the tolerance, a failure where not to a tenth of a pixel."""
+    if wcs.max_error_mas <= tolerance_mas:
+        return []
+    sentence = f"The TAN-SIP form of the fitted WCS is {wcs.max_error_mas:.2g} mas off at worst."
+    if wcs.max_error_mas > 100.0 * pixel_scale:
+        raise ProcessingError("WCS_UNSUPPORTED", sentence, "Is the first WCS, or the degree of the correction, absurd?")
+    return [Caveat("WCS_RENDERED_COARSELY", sentence)]
 
 
 def reference_errors(catalog: ReferenceCatalog, loader: AstrometricLoaderConfig) -> tuple[FloatArray, FloatArray]:

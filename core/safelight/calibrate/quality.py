@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from safelight.calibrate.config import AstrometryConfig
 from safelight.calibrate.plane import FloatArray
-from safelight.calibrate.polynomial_fit import robust_scale
+from safelight.calibrate.polynomial_fit import clip_limit, n_parameters, robust_scale
 from safelight.calibrate.selection import SourceList
 from safelight.calibrate.wcs_fit import WcsSolution
 from safelight.caveats import Caveat
@@ -67,7 +67,12 @@ def judge_wcs(
     unfitted = stars.residual[judges] if stars.reserved.any() else stars.cross_validated[judges]
     good = np.isfinite(unfitted).all(axis=1)
     unfitted, expected = unfitted[good], _expected_variance(solution, judges)[good]
-    pull_scale = robust_scale((unfitted / np.sqrt(expected)).ravel())
+    pulls = unfitted / np.sqrt(expected)
+    # reserved stars may be outliers; cross-validated ones are those that the fit kept, often few
+    scale_of = robust_scale if stars.reserved.any() else _rms
+    freedom = max(2 * int(stars.used.sum()) - n_parameters(fit.degree), 1)
+    # few stars know their own scatter badly: Student's t widens one sigma to its 68 %
+    pull_scale = scale_of(pulls) * clip_limit(1.0, freedom)
     if not math.isfinite(pull_scale):
         raise ProcessingError(
             "WCS_UNSUPPORTED",
@@ -84,7 +89,7 @@ def judge_wcs(
         pull_scale=max(pull_scale, 1.0),
     )
     _require_small_scatter(quality, solution, config)
-    caveats = _compare_unfitted(quality, pull_scale, len(unfitted), config)
+    caveats = _compare_unfitted(quality, max(scale_of(pulls[:, 0]), scale_of(pulls[:, 1])), len(unfitted), config)
     caveats += _coverage(solution, sources, shape, config)
     if quality.n_matches < config.quality.fewStars:
         caveats.append(
@@ -95,6 +100,10 @@ def judge_wcs(
             )
         )
     return quality, caveats
+
+
+def _rms(values: FloatArray) -> float:
+    return float(np.sqrt(np.mean(values**2))) if values.size else math.nan
 
 
 def _expected_variance(solution: WcsSolution, stars: np.ndarray) -> FloatArray:
@@ -124,10 +133,10 @@ def _require_small_scatter(quality: WcsQuality, solution: WcsSolution, config: A
 
 
 def _compare_unfitted(quality: WcsQuality, ratio: float, n: int, config: AstrometryConfig) -> list[Caveat]:
-    """Unfitted stars scatter `ratio` times what is expected: nothing, a caveat, or a failure."""
+    """Unfitted stars scatter `ratio` times what is expected, in the worse axis: nothing, a caveat, or a failure."""
     limits = config.quality
-    # standard error of a scale from 2n values by the median absolute deviation (efficiency 0.37)
-    uncertainty = ratio / math.sqrt(2.0 * 2.0 * n * 0.37)
+    # standard error of a scale from n values by the median absolute deviation (efficiency 0.37)
+    uncertainty = ratio / math.sqrt(2.0 * n * 0.37)
     significant = ratio - 1.0 > limits.significance * uncertainty
     kind = "reserved" if quality.n_reserved else "cross-validated"
     sentence = (

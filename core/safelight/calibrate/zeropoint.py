@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safelight.calibrate.color_terms import MAG_PER_RELATIVE_FLUX
 from safelight.calibrate.config import PhotoCalConfig
 from safelight.calibrate.plane import FloatArray
-from safelight.calibrate.polynomial_fit import common_scatter, robust_scale
+from safelight.calibrate.polynomial_fit import clip_limit, common_scatter
 from safelight.calibrate.reference_flux import ReferenceMagnitudes
 from safelight.calibrate.reserve import reserved
 from safelight.calibrate.selection import column, flag
@@ -27,6 +27,7 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 FLUX = "base_PsfFlux"
 FEWEST_UNBLENDED = 5
+FEW_TO_CLIP = 12  # fewer stars are clipped by their deleted residuals
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +150,14 @@ def fit_zeropoint(
     used[taken[keep]] = True
     total = variance + scatter**2
     weight = 1.0 / total[used]
-    pull = robust_scale((difference[used] - mean) / np.sqrt(total[used])) if n > 4 else 1.0
-    error = float(np.hypot(max(pull, 1.0) / np.sqrt(weight.sum()), config.systematicFloor))
+    freedom = max(int(used.sum()) - 1, 1)
+    pull = float(np.sqrt((weight * (difference[used] - mean) ** 2).sum() / freedom))
+    # few stars know their own scatter badly: Student's t widens one sigma to its 68 %
+    statistical = max(pull, 1.0) * clip_limit(1.0, freedom) / np.sqrt(weight.sum())
+    error = float(np.hypot(statistical, config.systematicFloor))
     if kept_out.any():
         unfitted, errors = difference[kept_out] - mean, np.sqrt(total[kept_out])
-        inside = np.abs(unfitted) < _limit(errors, config)
+        inside = np.abs(unfitted) < config.nSigma * np.minimum(errors, config.sigmaMax)
         rms = float(np.sqrt(np.mean(unfitted[inside] ** 2))) if inside.any() else float("nan")
     else:
         rms = _leave_one_out_rms(difference[used], weight)
@@ -170,29 +174,64 @@ def fit_zeropoint(
     )
 
 
-def _limit(errors: FloatArray, config: PhotoCalConfig) -> FloatArray:
-    return config.nSigma * np.minimum(errors, config.sigmaMax)
-
-
 def _clipped_mean(
     difference: FloatArray, variance: FloatArray, config: PhotoCalConfig
 ) -> tuple[float, float, BoolArray]:
     """Weighted mean, intrinsic scatter, and the stars that were kept."""
+    if len(difference) < FEW_TO_CLIP:
+        keep = _keep_of_few(difference, variance, config)
+        scatter = _scatter_of_few(difference[keep], variance[keep])
+        return _weighted_mean(difference[keep], variance[keep] + scatter**2), scatter, keep
     centre = float(np.median(difference))
     keep = np.ones(len(difference), dtype=np.bool_)
     scatter = 0.0
+    n_sigma = clip_limit(config.nSigma, len(difference) - 1)
     for _ in range(config.nIter):
-        scatter = common_scatter(difference[keep] - centre, variance[keep], 0.0, max(1.0 - 1.0 / keep.sum(), 0.3))
+        scatter = common_scatter(difference[keep] - centre, variance[keep], 0.0, 1.0 - 1.0 / keep.sum())
         total = variance + scatter**2
-        new = np.abs(difference - centre) < np.maximum(_limit(np.sqrt(total), config), 1e-12)
+        new = np.abs(difference - centre) < n_sigma * np.minimum(np.sqrt(total), config.sigmaMax)
         if not new.any():
             new = np.abs(difference - centre) <= np.abs(difference - centre).min()
-        weight = 1.0 / np.maximum(total[new], 1e-12)
-        centre = float((weight * difference[new]).sum() / weight.sum())
+        centre = _weighted_mean(difference[new], total[new])
         if np.array_equal(new, keep):
             break
         keep = new
     return centre, scatter, keep
+
+
+def _weighted_mean(values: FloatArray, variance: FloatArray) -> float:
+    weight = 1.0 / np.maximum(variance, 1e-12)
+    return float((weight * values).sum() / weight.sum())
+
+
+def _keep_of_few(difference: FloatArray, variance: FloatArray, config: PhotoCalConfig) -> BoolArray:
+    """Leave out, one by one, stars that the others' own scatter excludes (deleted residuals, Student's t).
+
+    A median absolute deviation of a handful of values is too often too small by far.
+    """
+    keep = np.ones(len(difference), dtype=np.bool_)
+    for _ in range(config.nIter):
+        index = np.flatnonzero(keep)
+        if len(index) < 4:
+            break
+        t = np.zeros(len(index))
+        for k, star in enumerate(index):
+            others = np.delete(index, k)
+            spread = difference[others].var(ddof=1) + max(variance[star] - variance[others].mean(), 0.0)
+            spread = min(max(spread, float(np.median(variance))), config.sigmaMax**2)
+            t[k] = abs(difference[star] - difference[others].mean()) / np.sqrt(spread * (1.0 + 1.0 / len(others)))
+        worst = int(np.argmax(t))
+        if t[worst] < clip_limit(config.nSigma, len(index) - 2):
+            break
+        keep[index[worst]] = False
+    return keep
+
+
+def _scatter_of_few(difference: FloatArray, variance: FloatArray) -> float:
+    """Intrinsic scatter from the plain variance of few values; 0 where their own errors explain it."""
+    if len(difference) < 2:
+        return 0.0
+    return float(np.sqrt(max(difference.var(ddof=1) - variance.mean(), 0.0)))
 
 
 def _leave_one_out_rms(difference: FloatArray, weight: FloatArray) -> float:

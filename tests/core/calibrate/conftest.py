@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 from numpy.typing import NDArray
+
 from safelight.exposure import Exposure, SkyWcs, VisitInfo
 from safelight.exposure.wcs import angular_separation
 from safelight.instruments import Instrument, initial_wcs, load_instrument
@@ -85,7 +86,7 @@ def _boresight(instrument: Instrument, ccd: int, centre: tuple[float, float], ro
 
 
 def _source_table(rng: np.random.Generator, x: Floats, y: Floats, flux: Floats, fwhm: float, junk: int) -> Table:
-    """Measured stars, with the noise of a 620 e- sky and 5 mas of turbulence, and `junk` sources that no catalogue has."""
+    """Measured stars in a 620 e- sky and 5 mas of turbulence, and `junk` sources that no catalogue has."""
     area = 4 * math.pi * (fwhm / 2.355) ** 2
     x, y = np.append(x, rng.uniform(0, 2047, junk)), np.append(y, rng.uniform(0, 4175, junk))
     total = SECONDS * 10 ** (0.4 * ZEROPOINT)

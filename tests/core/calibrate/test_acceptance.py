@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from safelight.calibrate.acceptance import SearchSpace, log10_binomial_tail, log10_false_matches
 from scipy.spatial import cKDTree
 from scipy.stats import binom
+
+from safelight.calibrate.acceptance import SearchSpace, log10_binomial_tail, log10_false_matches
 
 
 @pytest.mark.parametrize(("k", "n", "p"), [(1, 10, 0.1), (5, 20, 0.01), (30, 100, 0.2), (100, 100, 0.9), (7, 9, 1e-3)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from safelight.calibrate.color_terms import apply_color_term, find_color_term
 from safelight.errors import ConfigurationError
 from safelight.instruments import Instrument

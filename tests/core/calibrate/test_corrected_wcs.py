@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from safelight.calibrate.corrected_wcs import Alignment, CorrectedWcs, PolynomialCorrection, plane_of
 from safelight.calibrate.plane import TangentPlane
 from safelight.exposure.wcs import TanSipWcs, angular_separation

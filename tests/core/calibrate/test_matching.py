@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from safelight.calibrate.config import MatcherConfig
 from safelight.calibrate.matching import PatternMatch, PatternSearch, match_pattern
 from safelight.errors import ProcessingError
@@ -89,9 +90,7 @@ def test_a_known_orientation_is_found_from_sparse_to_crowded_fields(
     seed: int, n_matched: int, n_other: int, density: float
 ) -> None:
     rotation = np.random.default_rng(seed).uniform(-2, 2)
-    lists = make_lists(
-        hsc_search(), seed, density=density, n_matched=n_matched, n_other=n_other, rotation_deg=rotation
-    )
+    lists = make_lists(hsc_search(), seed, density=density, n_matched=n_matched, n_other=n_other, rotation_deg=rotation)
     assert lists.miss(matched(lists)) < 0.5
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from safelight.calibrate.polynomial_fit import FitData, PolynomialFit, cross_validate, fit_polynomial, robust_scale
 from safelight.calibrate.reserve import assign_folds
 

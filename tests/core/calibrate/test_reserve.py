@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from safelight.calibrate.reserve import assign_folds, hash_fraction, reserved
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from astropy.table import MaskedColumn, Table
+
 from safelight.calibrate.selection import column, flag, select_sources
 from safelight.errors import ProcessingError
 
@@ -47,7 +48,9 @@ def test_deblended_parents_are_left_out() -> None:
 
 
 def test_masked_values_count_as_missing_and_masked_flags_as_set() -> None:
-    table = Table({"a": MaskedColumn([1, 2], mask=[True, False]), "f": MaskedColumn([False, False], mask=[True, False])})
+    table = Table(
+        {"a": MaskedColumn([1, 2], mask=[True, False]), "f": MaskedColumn([False, False], mask=[True, False])}
+    )
     assert np.isnan(column(table, "a")[0])
     assert column(table, "a")[1] == 2.0
     assert list(flag(table, "f", "absent")) == [True, False]
