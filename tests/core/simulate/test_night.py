@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -109,11 +112,28 @@ def test_a_second_call_makes_nothing_and_changes_nothing(root):
         assert registry.execute("SELECT count(*) FROM raw").fetchone() == (1,)
 
 
+def _left_by_a_dead_process(final):
+    """A half-written temporary file such as a killed process leaves."""
+    code = (
+        "import os, pathlib, sys\n"
+        "from safelight.butler.atomic import atomic_path\n"
+        "with atomic_path(pathlib.Path(sys.argv[1])) as path:\n"
+        "    path.write_bytes(b'half')\n"
+        "    print(path, flush=True)\n"
+        "    os._exit(9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(final)], capture_output=True, text=True, check=False)
+    stale = Path(done.stdout.strip())
+    assert done.returncode == 9
+    assert stale.read_bytes() == b"half"
+    return stale
+
+
 def test_a_missing_file_alone_is_made_again_and_is_the_same_in_another_process(root):
     raw, flat = next(root.rglob("HSC-*.fits")), next((root / "CALIB").rglob("FLAT-*.fits"))
     digest, flat_time = _digest(raw), flat.stat().st_mtime_ns
     raw.unlink()
-    stale = raw.with_name(f".{raw.name}.tmp-999999-0000000000000000")
+    stale = _left_by_a_dead_process(raw)
     seen: list[str] = []
     simulate_night(root, one_frame(), progress=lambda done, total, what: seen.append(what))
     assert seen == [f"frame {VISIT}, CCD {CCD}"]
