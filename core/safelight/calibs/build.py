@@ -1,14 +1,14 @@
-"""Master frames of a whole repository: raw rows grouped by CCD (and filter), built one after the other and ingested."""
+"""Master frames of a whole repository: raw rows grouped by CCD (and filter), built and registered in turn."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from safelight import isr
+from safelight.butler.atomic import atomic_path
 from safelight.butler.butler import Butler
 from safelight.calibs.config import BuildConfig, Kind
 from safelight.calibs.master import Progress, build_bias, build_dark, build_flat, build_master
@@ -32,12 +32,12 @@ _ANY_FILTER = "NONE"
 
 @dataclass(frozen=True, slots=True)
 class BuiltMaster:
-    """One master that was made and ingested."""
+    """One master that was made and registered."""
 
     ccd: int
     filter_name: str
     n_frames: int
-    calib_id: str
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,10 @@ class BuildFailure:
 
 @dataclass(slots=True)
 class BuildReport:
-    """What a campaign did; `ingested` is what the ingest says."""
+    """What was done; every group of frames is in exactly one of the lists."""
 
     built: list[BuiltMaster] = field(default_factory=list)
     failed: list[BuildFailure] = field(default_factory=list)
-    ingested: Any = None
 
 
 def build_masters(
@@ -66,18 +65,21 @@ def build_masters(
     *,
     calib_root: Path | None = None,
     validity_days: int = 180,
+    replace: bool = False,
     scratch: Path | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
-    """Make masters of `kind` from the raw frames of `rows` (of `Butler.query`) and ingest them.
+    """Make masters of `kind` from the raw frames of `rows` (of `Butler.query`), and register them.
 
     Frames are grouped by CCD, flats also by filter. Darks are freed of the master bias that is valid for them, flats of
-    bias and dark; a dark for which there is no bias keeps it. A CCD that fails does not stop the others.
+    bias and dark; a dark for which there is no bias keeps it. Each master is written and registered before the next is
+    begun, and a CCD that fails does not stop the others.
 
     Parameters
     ----------
     calib_root : the calibration repository (default: the butler's, else CALIB below its root)
     validity_days : masters are valid this many days before and after their date
+    replace : overwrite masters of the same date, which is otherwise a failure (MASTER_EXISTS)
     scratch : folder for the intermediate frames (default: the system's temporary folder)
 
     Raises
@@ -85,32 +87,26 @@ def build_masters(
     UsageError
         NO_FRAMES for an empty list of rows.
     """
-    from safelight.butler.ingest import ingest_calibs
-
     config = config or BuildConfig()
     if not rows:
         raise UsageError("NO_FRAMES", f"There are no raw frames to make a {kind} of.")
-    target = calib_root or butler.calib_root or Path(butler.root) / "CALIB"
-    target.mkdir(parents=True, exist_ok=True)
+    target = Path(calib_root or butler.calib_root or Path(butler.root) / "CALIB")
     report = BuildReport()
-    # Beside the calibrations, so that the ingest moves files by a rename.
-    with tempfile.TemporaryDirectory(prefix=".safelight-build-", dir=target) as folder:
-        files: list[Path] = []
-        for (ccd, filter_name), group in _groups(kind, rows):
-            path = Path(folder) / f"{kind}-{filter_name}-{ccd:03d}.fits"
-            try:
-                master = _build_group(butler, kind, ccd, filter_name, group, config, scratch, progress)
-                write_master(path, master)
-            except SafelightError as error:
-                report.failed.append(BuildFailure(ccd, filter_name, error))
-                if progress is not None:
-                    progress(f"{kind} of CCD {ccd} failed: {error.message}")
-                continue
-            files.append(path)
-            report.built.append(BuiltMaster(ccd, filter_name, len(group), str(master.header["CALIB_ID"])))
-        if files:
-            report.ingested = ingest_calibs(butler.root, target, files, validity_days=validity_days, mode="move")
+    for (ccd, filter_name), group in _groups(kind, rows):
+        try:
+            master = _build_group(butler, kind, ccd, filter_name, group, config, scratch, progress)
+            path = _register(butler, target, kind, ccd, master, validity_days, replace)
+        except SafelightError as error:
+            report.failed.append(BuildFailure(ccd, filter_name, error))
+            _say(progress, f"{kind} of CCD {ccd} failed: {error.message}")
+        else:
+            report.built.append(BuiltMaster(ccd, filter_name, len(group), path))
     return report
+
+
+def _say(progress: Progress | None, line: str) -> None:
+    if progress is not None:
+        progress(line)
 
 
 def _groups(kind: Kind, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[int, str], list[Mapping[str, Any]]]]:
@@ -131,11 +127,10 @@ def _build_group(
     scratch: Path | None,
     progress: Progress | None,
 ) -> MasterFrame:
-    masters = _masters_for(butler, kind, rows[0], config)
-    paths = [butler.uri("raw", dict(row)) for row in rows]
+    masters = _masters_for(butler, kind, rows[0], config, progress)
     return build_master(
         kind,
-        paths,
+        [butler.uri("raw", dict(row)) for row in rows],
         butler.instrument,
         masters,
         config,
@@ -146,13 +141,36 @@ def _build_group(
     )
 
 
-def _masters_for(butler: Butler, kind: Kind, row: Mapping[str, Any], config: BuildConfig) -> isr.Masters:
+def _register(
+    butler: Butler, calib_root: Path, kind: Kind, ccd: int, master: MasterFrame, validity_days: int, replace: bool
+) -> Path:
+    """Write the master to its place and its row to the calibration registry."""
+    from safelight.butler.ingest import ingest_calibs
+
+    data_id = dict(word.split("=", 1) for word in str(master.header["CALIB_ID"]).split())
+    relative = butler.dataset_types[kind].template.format({**data_id, "ccd": ccd})
+    path = calib_root / relative
+    if path.exists() and not replace:
+        raise UsageError("MASTER_EXISTS", f"There is a master already: {path}.", "Give --replace to replace it.")
+    with atomic_path(path) as temporary:
+        write_master(temporary, master)
+    report = ingest_calibs(
+        butler.root, calib_root, [path], validity_days=validity_days, mode="skip", ignore_ingested=True
+    )
+    for bad in report.bad:
+        raise ProcessingError(bad.code, bad.message)
+    return path
+
+
+def _masters_for(
+    butler: Butler, kind: Kind, row: Mapping[str, Any], config: BuildConfig, progress: Progress | None
+) -> isr.Masters:
     """The masters that are subtracted from raw frames of `kind`.
 
     A flat of a camera without overscan has its pedestal from a bias only, or from a dark that contains it.
     """
-    bias = _found(butler, "bias", row) if kind != "bias" and config.isr.doBias else None
-    dark = _found(butler, "dark", row) if kind == "flat" and config.isr.doDark else None
+    bias = _found(butler, "bias", row, progress) if kind != "bias" and config.isr.doBias else None
+    dark = _found(butler, "dark", row, progress) if kind == "flat" and config.isr.doDark else None
     detector = butler.instrument.detector(int(row["ccd"]))
     has_overscan = config.isr.doOverscan and all(a.serial_overscan is not None for a in detector.amplifiers)
     bias_in_dark = dark is not None and dark.contains_bias
@@ -160,13 +178,16 @@ def _masters_for(butler: Butler, kind: Kind, row: Mapping[str, Any], config: Bui
         raise ProcessingError(
             "MISSING_BIAS",
             f"CCD {row['ccd']} has no overscan, and there is no master bias for its flats.",
-            "Build a bias first: its level would stay in the flat. Or say so: -c isr.doBias=False",
+            "Build a bias first: without it the bias level would stay in the flat.",
         )
     return isr.Masters(bias=bias, dark=dark)
 
 
-def _found(butler: Butler, kind: str, row: Mapping[str, Any]) -> MasterFrame | None:
+def _found(butler: Butler, kind: str, row: Mapping[str, Any], progress: Progress | None) -> MasterFrame | None:
     try:
-        return read_master(butler.find_calibration(kind, dict(row)).path)
-    except DatasetNotFound:
+        choice = butler.find_calibration(kind, dict(row))
+    except DatasetNotFound as error:
+        _say(progress, f"without a master {kind}: {error.message}")
         return None
+    _say(progress, f"{kind}: {choice.reason}")
+    return read_master(choice.path)

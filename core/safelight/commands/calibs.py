@@ -6,15 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from safelight.commands.shell import Parser, arguments_of
-from safelight.errors import DatasetNotFound, SafelightError, UsageError
+from safelight.errors import DatasetNotFound, UsageError
 from safelight.processccd.runtime import limit_threads, stay_offline
-
-if TYPE_CHECKING:
-    from safelight.butler import Butler
-    from safelight.exposure import MasterFrame
 
 __all__ = ["main"]
 
@@ -96,77 +92,29 @@ def list_masters(options: argparse.Namespace) -> int:
 
 def build(options: argparse.Namespace) -> int:
     """Build and register one master for each CCD (and, of flats, filter) that the data IDs select."""
-    from safelight.butler.ingest import ingest_calibs
+    from safelight.calibs.build import build_masters
     from safelight.commands.opening import open_butler
 
     butler = open_butler(options.input, calib=options.calib)
-    calib_root = butler.calib_root or Path(options.calib or butler.root / "CALIB")
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in butler.query(options.ids).rows:
-        key = (row["ccd"], row["filter"]) if options.kind == "flat" else (row["ccd"],)
-        groups.setdefault(key, []).append(row)
-    failures = 0
-    for key, rows in groups.items():
-        name = f"{options.kind} of CCD {' '.join(map(str, key))}"
-        try:
-            path = _build_one(butler, calib_root, options, rows)
-            report = ingest_calibs(
-                butler.root, calib_root, [path], validity_days=options.validity, mode="skip", ignore_ingested=True
-            )
-        except SafelightError as error:
-            print(f"{name}: {error}", file=sys.stderr)
-            failures += 1
-            continue
-        failures += len(report.bad)
-        for bad in report.bad:
-            print(f"{name}: {bad.message} [{bad.code}]", file=sys.stderr)
-        if not report.bad:
-            print(f"{name}: {len(rows)} frames -> {path}")
-    return 1 if failures else 0
-
-
-def _build_one(butler: Butler, calib_root: Path, options: argparse.Namespace, rows: list[dict[str, Any]]) -> Path:
-    from safelight.butler.atomic import atomic_path
-    from safelight.calibs.build import build_master
-    from safelight.exposure.fits import write_master
-    from safelight.isr import Masters
-
-    given = rows[0]
-    masters = Masters(
-        bias=_existing(butler, "bias", given) if options.kind != "bias" else None,
-        dark=_existing(butler, "dark", given) if options.kind == "flat" else None,
-    )
-    master = build_master(
+    report = build_masters(
+        butler,
         options.kind,
-        [butler.uri("raw", row) for row in rows],
-        butler.instrument,
-        masters,
+        butler.query(options.ids).rows,
         _config(options.config),
-        ccd=given["ccd"],
-        filter_name=given["filter"] if options.kind == "flat" else None,
+        calib_root=Path(options.calib) if options.calib else None,
+        validity_days=options.validity,
+        replace=options.replace,
         progress=lambda line: print(line, file=sys.stderr),
     )
-    data_id = dict(word.split("=", 1) for word in str(master.header["CALIB_ID"]).split())
-    relative = butler.dataset_types[options.kind].template.format({**data_id, "ccd": given["ccd"]})
-    path = calib_root / relative
-    if path.exists() and not options.replace:
-        raise UsageError("MASTER_EXISTS", f"There is a master already: {path}.", "Give --replace to replace it.")
-    with atomic_path(path) as temporary:
-        write_master(temporary, master)
-    return path
+    for built in report.built:
+        print(f"{_name(options.kind, built.ccd, built.filter_name)}: {built.n_frames} frames -> {built.path}")
+    for failure in report.failed:
+        print(f"{_name(options.kind, failure.ccd, failure.filter_name)}: {failure.error}", file=sys.stderr)
+    return 1 if report.failed else 0
 
 
-def _existing(butler: Butler, kind: str, row: dict[str, Any]) -> MasterFrame | None:
-    """The master of another kind that these frames need taken off, if there is one."""
-    from safelight.exposure.fits import read_master
-
-    try:
-        choice = butler.find_calibration(kind, row)
-    except DatasetNotFound as error:
-        print(f"without a master {kind}: {error.message}", file=sys.stderr)
-        return None
-    print(f"{kind}: {choice.reason}", file=sys.stderr)
-    return read_master(choice.path)
+def _name(kind: str, ccd: int, filter_name: str) -> str:
+    return f"{kind} of CCD {ccd}" + (f" {filter_name}" if kind == "flat" else "")
 
 
 def _config(words: list[str]) -> Any:

@@ -61,7 +61,19 @@ def test_masters_are_built_in_turn_and_found_by_the_frames_they_are_for(
     assert np.median(masters["dark"].image) == pytest.approx(0.05, abs=0.01)
     assert np.median(masters["flat"].image) == pytest.approx(1.0, abs=1e-3)
     assert "filter=g " in masters["flat"].header["CALIB_ID"]
-    assert [p for p in (repository / "CALIB").iterdir() if p.name.startswith(".safelight-build")] == []
+    assert flats.built[0].path == butler.find_calibration("flat", science).path
+
+
+def test_a_master_of_the_same_date_is_kept_unless_it_is_to_be_replaced(repository: Path) -> None:
+    path = _build(repository, "bias", "dataType=BIAS").built[0].path
+    content = path.read_bytes()
+    butler = Butler(repository)
+    rows = butler.query("dataType=BIAS visit=100..101").rows
+    report = build_masters(butler, "bias", rows)
+    assert [failure.error.code for failure in report.failed] == ["MASTER_EXISTS"]
+    assert path.read_bytes() == content
+    assert build_masters(butler, "bias", rows, replace=True).failed == []
+    assert read_master(path).header["NCOMBINE"] == 2
 
 
 def test_a_dark_without_a_bias_in_the_repository_keeps_it(repository: Path) -> None:
@@ -90,7 +102,7 @@ def test_flats_of_a_camera_without_overscan_need_a_bias(tmp_path: Path, write_ra
     butler = Butler(root)
     report = build_masters(butler, "flat", butler.query("").rows)
     assert [failure.error.code for failure in report.failed] == ["MISSING_BIAS"]
-    assert report.ingested is None
+    assert report.built == []
 
 
 def test_no_rows_are_refused(repository: Path) -> None:
