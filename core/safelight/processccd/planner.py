@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from safelight.errors import SafelightError
+from safelight.errors import DatasetNotFound, SafelightError
 from safelight.processccd.cameraconfig import camera_fingerprint, defects_fingerprint
 from safelight.processccd.checksums import Checksums, unchanged
 from safelight.processccd.consistency import compare_config
@@ -112,6 +112,7 @@ class _Planner:
         self._checksums = Checksums(file for ccd in self._recorded.values() for file in ccd.inputs)
         self._references = ReferencePlanner(butler.instrument, butler.reference_catalogs(), config.calibrate)
         self._camera = camera_fingerprint(butler.instrument)
+        self._bias_in_dark: dict[Path, bool] = {}
         self._types = CALIBRATED_TYPES if config.doCalibrate else CHARACTERIZED_TYPES
         if config.doWritePostIsr:
             self._types = (*self._types, "postISRCCD")
@@ -161,15 +162,37 @@ class _Planner:
         raw = self._butler.uri("raw", row)
         isr = self._config.isr
         wanted = [kind for kind, on in (("bias", isr.doBias), ("dark", isr.doDark), ("flat", isr.doFlat)) if on]
-        masters = tuple(self._master(kind, row) for kind in wanted)
+        masters = self._masters(wanted, row)
         defects, origin = self._butler.defects(row) if isr.doDefect else ([], "not applied (isr.doDefect)")
         pointing = self._butler.pointing(row)
         catalogs = self._references.choose(raw, row, pointing) if self._config.doCalibrate else ()
         return _Inputs(raw, masters, tuple(defects), origin, catalogs, pointing)
 
-    def _master(self, kind: str, row: dict[str, Any]) -> MasterChoice:
-        choice = self._butler.find_calibration(kind, row)
-        return MasterChoice(kind, choice.path, choice.calib_date, choice.valid_start, choice.valid_end, choice.reason)
+    def _masters(self, wanted: Sequence[str], row: dict[str, Any]) -> tuple[MasterChoice, ...]:
+        """The masters, chosen by validity; a bias may be missing where the dark still contains it."""
+        found: dict[str, MasterChoice] = {}
+        missing: dict[str, DatasetNotFound] = {}
+        for kind in wanted:
+            try:
+                choice = self._butler.find_calibration(kind, row)
+            except DatasetNotFound as error:
+                missing[kind] = error
+                continue
+            dates = choice.calib_date, choice.valid_start, choice.valid_end
+            found[kind] = MasterChoice(kind, choice.path, *dates, choice.reason)
+        if "bias" in missing and "dark" in found and self._contains_bias(found["dark"].path):
+            del missing["bias"]
+        for kind, problem in missing.items():
+            hint = f"{problem.hint} To do without: -c isr.do{kind.title()}=False".strip()
+            raise DatasetNotFound(problem.code, problem.message, hint, row) from problem
+        return tuple(found.values())
+
+    def _contains_bias(self, dark: Path) -> bool:
+        if dark not in self._bias_in_dark:
+            from safelight.exposure.fits import read_master
+
+            self._bias_in_dark[dark] = read_master(dark).contains_bias
+        return self._bias_in_dark[dark]
 
     def _known_inputs(self, inputs: _Inputs) -> tuple[InputFile, ...]:
         """Fingerprints whose checksums are known already, for the worker to take over."""
