@@ -275,7 +275,7 @@ def test_reserved_stars_that_disagree_are_refused_or_called_high(field) -> None:
     moved.dec_deg[judges] += rng.normal(0, 14.0, judges.sum()) / 3.6e6
     result = calibrated(scene, moved)
     assert "WCS_RESERVED_RESIDUAL_HIGH" in {caveat.code for caveat in result.caveats}
-    assert result.metadata["astrometry"]["pullScale"] > 1.4
+    assert result.metadata["astrometry"]["pullScale"] > 1.2
     moved.dec_deg[judges] += rng.normal(0, 80.0, judges.sum()) / 3.6e6
     with pytest.raises(ProcessingError) as caught:
         calibrated(scene, moved)
