@@ -21,10 +21,12 @@ _PSF_CARDS = {
     "x_scale": ("PSFXSCAL", "[pixel]"),
     "y_scale": ("PSFYSCAL", "[pixel]"),
     "n_stars": ("PSFNSTAR", "stars that the model was fitted to"),
+    "oversampling": ("PSFOVERS", "grid points per pixel and axis"),
 }
 _PSF_COMMENT = (
     "PSF image at pixel (x, y): the sum over planes k of plane k times u**i times v**j,\n"
-    "divided by its own sum. The planes' exponents (i, j) are (0,0), (0,1) ... (0,n), (1,0) ...:\n"
+    "divided by its own sum (of every PSFOVERS-th point, counted from the middle).\n"
+    "The planes' exponents (i, j) are (0,0), (0,1) ... (0,n), (1,0) ...:\n"
     "for i in 0..n, for j in 0..n-i, with n = PSFDEG; cards PSFUk and PSFVk repeat them."
 )
 
@@ -68,6 +70,7 @@ def psf_from(header: Mapping[str, Any], cube: NDArray[np.float32]) -> PsfModel:
         x_scale=float(values["x_scale"]),
         y_scale=float(values["y_scale"]),
         n_stars=int(values["n_stars"]),
+        oversampling=int(values["oversampling"]),
     )
 
 

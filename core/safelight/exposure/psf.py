@@ -51,11 +51,22 @@ class PsfModel:
 
         Returns an array of shape (size, size).
         """
-        step = self.oversampling
-        first = (self.coefficients.shape[-1] - 1) // 2 % step
+        step, first = self.oversampling, self._first
         pixels = self.coefficients[:, first::step, first::step].astype(np.float64)
         kernel = np.tensordot(self.terms(x, y), pixels, axes=1)
         result: NDArray[np.float64] = kernel / kernel.sum()
+        return result
+
+    @property
+    def _first(self) -> int:
+        """Index of the first grid point that lies a whole number of pixels from the middle."""
+        return (int(self.coefficients.shape[-1]) - 1) // 2 % self.oversampling
+
+    def fine_image(self, x: float, y: float) -> NDArray[np.float64]:
+        """The PSF at (x, y) on its own grid, (grid, grid), in the normalisation of `image`: light per pixel."""
+        step, first = self.oversampling, self._first
+        fine = np.tensordot(self.terms(x, y), self.coefficients.astype(np.float64), axes=1)
+        result: NDArray[np.float64] = fine / fine[first::step, first::step].sum()
         return result
 
     def to_photutils(self, width: int, height: int, grid: int = 5) -> GriddedPSFModel:
@@ -70,5 +81,5 @@ class PsfModel:
         xs = np.linspace(0.0, width - 1.0, grid) if grid > 1 else np.array([(width - 1) / 2])
         ys = np.linspace(0.0, height - 1.0, grid) if grid > 1 else np.array([(height - 1) / 2])
         positions = [(float(x), float(y)) for y in ys for x in xs]
-        images = np.stack([self.image(x, y) for x, y in positions])
-        return GriddedPSFModel(NDData(images, meta={"grid_xypos": positions, "oversampling": 1}))
+        images = np.stack([self.fine_image(x, y) for x, y in positions])
+        return GriddedPSFModel(NDData(images, meta={"grid_xypos": positions, "oversampling": self.oversampling}))

@@ -55,7 +55,9 @@ def exposure(wcs: TanSipWcs) -> Exposure:
             30.0, 30.0, 56598.26106397123, 320.1 / 7, -0.3, exposure_id=180804850, humidity_percent=31.0
         ),
         wcs=wcs,
-        psf=PsfModel(rng.normal(size=(6, 11, 11)).astype(np.float32), 2, 47.5, 34.5, 47.5, 34.5, n_stars=31),
+        psf=PsfModel(
+            rng.normal(size=(6, 11, 11)).astype(np.float32), 2, 47.5, 34.5, 47.5, 34.5, n_stars=31, oversampling=2
+        ),
         aperture_corrections=ApertureCorrections(
             {
                 "base_PsfFlux": CorrectionField(np.array([[1.01, 0.001 / 3], [0.002, 0.0]]), 96, 70, 0.004, 28),

@@ -44,3 +44,16 @@ def test_one_grid_position_stands_for_the_whole_ccd() -> None:
     psf = PsfModel(np.exp(-(x**2 + y**2) / 4.0)[None].astype(np.float32), 0, 5.0, 5.0, 5.0, 5.0)
     model = psf.to_photutils(11, 11, grid=1)
     np.testing.assert_allclose(model.evaluate(x + 2.0, y + 3.0, 1.0, 2.0, 3.0), psf.image(0, 0), atol=1e-7)
+
+
+def test_photutils_sees_the_fine_grid_of_an_undersampled_psf() -> None:
+    y, x = np.mgrid[-15:16, -15:16] / 3.0  # three grid points a pixel, five pixels to the edge
+    narrow = np.exp(-(x**2 + y**2) / (2 * 0.6**2))
+    psf = PsfModel(narrow[None].astype(np.float32), 0, 50.0, 50.0, 50.0, 50.0, oversampling=3)
+    assert psf.size == 11
+    model = psf.to_photutils(101, 101, grid=1)
+    yy, xx = np.mgrid[45:56, 45:56]
+    np.testing.assert_allclose(model.evaluate(xx, yy, 1.0, 50.0, 50.0), psf.image(50, 50), atol=1e-6)
+    third = np.exp(-((xx - 50 - 1 / 3) ** 2 + (yy - 50) ** 2) / (2 * 0.6**2)) / narrow[::3, ::3].sum()
+    inside = (slice(1, -1), slice(1, -1))
+    np.testing.assert_allclose(model.evaluate(xx, yy, 1.0, 50.0 + 1 / 3, 50.0)[inside], third[inside], atol=1e-5)
