@@ -147,7 +147,7 @@ def _split(text: str) -> tuple[str, Any]:
         raise ConfigurationError("BAD_INGEST_CONFIG", f"{text!r} is not of the form name=value.")
     field = RefcatIngestConfig.model_fields.get(name)
     if field is not None and field.annotation == tuple[str, ...]:
-        return name, [part.strip() for part in value.strip("[]()").split(",") if part.strip()]
+        return name, [part.strip(" '\"") for part in value.strip("[]() ").split(",") if part.strip()]
     if name == "mag_err_column_map":
         parts = [part.partition(":") for part in value.strip("{}").split(",") if part.strip()]
         return name, {key.strip(" '\""): item.strip(" '\"") for key, _, item in parts}
