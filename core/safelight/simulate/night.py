@@ -12,12 +12,13 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safelight.butler.atomic import atomic_path, clean_temporaries, make_directory, write_text
-from safelight.errors import RepositoryError, UsageError
+from safelight.errors import ProcessingError, RepositoryError, UsageError
 from safelight.instruments.loader import load_instrument
 from safelight.simulate.optics import TrueWcs, claimed_pointing, true_pointing
 from safelight.simulate.spec import MasterSpec, NightSpec, VisitSpec
@@ -78,11 +79,16 @@ def simulate_night(path: Path | str, night: NightSpec, *, processes: int = 1, pr
     ------
     UsageError
         ``OTHER_NIGHT`` when `path` holds another night, ``NOT_EMPTY`` when it holds something else,
-        ``SKY_NOT_COVERED`` when a CCD does not lie wholly on the catalogue that is to be its sky.
+        ``NOT_A_DIRECTORY`` when it is a file, ``SKY_NOT_COVERED`` when a CCD does not lie wholly on the catalogue that
+        is to be its sky.
     RepositoryError
         ``DISK_FULL`` or ``NOT_WRITABLE``.
+    ProcessingError
+        ``WORKER_DIED`` when the system ended a worker process; what was finished stays.
     """
     root = Path(path)
+    if root.exists() and not root.is_dir():
+        raise UsageError("NOT_A_DIRECTORY", f"{root} is a file.", "Choose a new directory.")
     instrument = load_instrument(night.instrument)
     sky = _sky(night)
     _check_cover(instrument, night, sky)
@@ -113,12 +119,15 @@ def _begin(root: Path, night: NightSpec) -> None:
                 "Choose another directory, or give the options with which it was made.",
             )
         clean_temporaries(root)
-        return
-    if root.is_dir() and any(root.iterdir()):
-        raise UsageError("NOT_EMPTY", f"{root} is not empty and holds no synthetic night.", "Choose a new directory.")
+    else:
+        if record.parent.is_dir():
+            clean_temporaries(record.parent)
+        if root.is_dir() and any(item != record.parent or any(item.iterdir()) for item in root.iterdir()):
+            hint = "Choose a new directory."
+            raise UsageError("NOT_EMPTY", f"{root} is not empty and holds no synthetic night.", hint)
+        make_directory(record.parent)
+        write_text(record, yaml.safe_dump(night.to_dict(), sort_keys=False))
     create_repository(root, night.instrument)
-    make_directory(record.parent)
-    write_text(record, yaml.safe_dump(night.to_dict(), sort_keys=False))
 
 
 def _sky(night: NightSpec) -> Sky:
@@ -188,8 +197,8 @@ def _survey(root: Path, instrument: Instrument, night: NightSpec) -> None:
         for ccd in visit.ccds
     ]
     sources = reference_sources(SyntheticSky(night.seed), circles)
-    write_shards(ps1_catalog(sources, night.seed), root / "ref_cats", PS1_NAME)
-    write_shards(gaia_catalog(sources, night.seed), root / "ref_cats", GAIA_NAME)
+    write_shards(ps1_catalog(sources, night.seed), root / "ref_cats", PS1_NAME, replace=True)
+    write_shards(gaia_catalog(sources, night.seed), root / "ref_cats", GAIA_NAME, replace=True)
 
 
 # ---- files ------------------------------------------------------------------------------------------------------
@@ -302,6 +311,12 @@ def _results(jobs: list[_Job], night: NightSpec, processes: int) -> Iterable[str
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except BrokenProcessPool as error:
+            raise ProcessingError(
+                "WORKER_DIED",
+                "A worker process was ended by the system, perhaps for want of memory.",
+                "Give the same command again, with fewer processes (-j): it goes on from what is there.",
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

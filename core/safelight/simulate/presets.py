@@ -12,8 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from safelight.errors import UsageError
 from safelight.instruments import Instrument
@@ -22,6 +24,8 @@ from safelight.simulate.optics import Pointing, TrueWcs, rotator_angle
 from safelight.simulate.spec import MasterSpec, NightSpec, VisitSpec
 
 __all__ = ["PRESETS", "real_sky_ccds", "spec_from_options"]
+
+FloatArray = NDArray[np.float64]
 
 _BIAS_DATE = "2013-11-03"
 _FLAT_DATES = {"HSC-R": "2013-06-17", "HSC-I": "2013-11-03"}
@@ -173,7 +177,7 @@ def _centred(
 
 def _outline(
     instrument: Instrument, ccd: int, boresight: tuple[float, float], position_angle: float, margin: float
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[FloatArray, FloatArray]:
     return TrueWcs.of(instrument, ccd, Pointing(*boresight, rotator_angle(position_angle))).footprint(margin)
 
 
@@ -182,12 +186,11 @@ def _covered(
     ccds: tuple[int, ...],
     boresight: tuple[float, float],
     position_angle: float,
-    pixels: object,
+    pixels: Any,
     shards: set[int],
 ) -> bool:
-    from lsst.sphgeom import HtmPixelization, LonLat, UnitVector3d
+    from lsst.sphgeom import LonLat, UnitVector3d
 
-    assert isinstance(pixels, HtmPixelization)
     for ccd in ccds:
         for ra, dec in zip(*_outline(instrument, ccd, boresight, position_angle, _REAL_MARGIN_PIXELS), strict=True):
             if pixels.index(UnitVector3d(LonLat.fromDegrees(float(ra), float(dec)))) not in shards:

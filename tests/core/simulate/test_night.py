@@ -154,6 +154,23 @@ def test_a_folder_with_other_things_in_it_is_refused(tmp_path):
         simulate_night(tmp_path, one_frame())
     assert caught.value.code == "NOT_EMPTY"
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    with pytest.raises(UsageError) as caught:
+        simulate_night(tmp_path / "notes.txt", one_frame())
+    assert caught.value.code == "NOT_A_DIRECTORY"
+
+
+def test_a_night_that_was_killed_before_its_first_file_can_be_begun_again(tmp_path):
+    from safelight.simulate.night import _begin
+
+    root = tmp_path / "DATA"
+    (root / "truth").mkdir(parents=True)
+    _left_by_a_dead_process(root / "truth" / "night.yaml")
+    _begin(root, one_frame())
+    assert load_night(root) == one_frame()
+    assert sorted(path.name for path in root.iterdir()) == ["_mapper", "truth"]
+    (root / "_mapper").unlink()  # killed between the two
+    _begin(root, one_frame())
+    assert (root / "_mapper").is_file()
 
 
 def test_the_truth_of_a_frame_that_was_not_simulated_is_named(root):
