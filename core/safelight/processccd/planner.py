@@ -31,6 +31,9 @@ __all__ = ["PlanOptions", "make_plan"]
 #: Bytes of output per pixel before any is known: image and variance hardly compress, the mask does.
 _BYTES_PER_PIXEL = 7.0
 
+#: Parts of a frame type that mean a calibration frame.
+_CALIBRATION_WORDS = ("bias", "zero", "dark", "flat")
+
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
@@ -113,6 +116,7 @@ class _Planner:
         self._references = ReferencePlanner(butler.instrument, butler.reference_catalogs(), config.calibrate)
         self._camera = camera_fingerprint(butler.instrument)
         self._bias_in_dark: dict[Path, bool] = {}
+        self._knows_frame_type = "dataType" in butler.registry.raw_columns()
         self._types = CALIBRATED_TYPES if config.doCalibrate else CHARACTERIZED_TYPES
         if config.doWritePostIsr:
             self._types = (*self._types, "postISRCCD")
@@ -125,6 +129,17 @@ class _Planner:
         key = ccd_key(row)
         recorded = self._recorded.get(key)
         outputs = {kind: self._butler.path_for(kind, row) for kind in self._types}
+        frame_type = self._frame_type(row)
+        if any(word in frame_type.casefold() for word in _CALIBRATION_WORDS):
+            return PlannedCcd(
+                key=key,
+                data_id=row,
+                action="skip",
+                code="NOT_OF_THE_SKY",
+                reason=f"a raw calibration frame ({frame_type})",
+                state=_state_of(recorded),
+                outputs=outputs,
+            )
         try:
             inputs = self._find_inputs(row)
         except SafelightError as error:
@@ -157,6 +172,13 @@ class _Planner:
             defects=inputs.defects,
             known_inputs=known,
         )
+
+    def _frame_type(self, row: dict[str, Any]) -> str:
+        """What the registry says the frame is (OBJECT, BIAS, DOMEFLAT …); empty where it does not say."""
+        if not self._knows_frame_type:
+            return ""
+        found = self._butler.registry.lookup({key: row[key] for key in ("visit", "ccd")}, ["dataType"])
+        return str(found[0]["dataType"] or "") if len(found) == 1 else ""
 
     def _find_inputs(self, row: dict[str, Any]) -> _Inputs:
         raw = self._butler.uri("raw", row)
