@@ -127,6 +127,9 @@ class Runner:
         if outcome.metrics:
             self._emit(events.MetricsMeasured(time=time.time(), ccd=outcome.key, values=dict(outcome.metrics)))
         self._close(outcome)
+        self._raise_if_asked(outcome)
+
+    def _raise_if_asked(self, outcome: CcdOutcome) -> None:
         if self._raise_failures and outcome.failure is not None:
             failure = outcome.failure
             text = failure.message + (f"\n{outcome.traceback}" if outcome.traceback else "")
@@ -180,6 +183,7 @@ class Runner:
                 self._ledger.record(outcome, self.run_name, self.plan.config_hash)
             if ccd.action != "run":
                 self._close(outcome)
+                self._raise_if_asked(outcome)
 
     def _report_cancelled(self) -> None:
         finished = {outcome.key for outcome in self._outcomes}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -232,6 +233,52 @@ def test_a_reader_that_closes_the_pipe_ends_the_command_quietly(listing: Path) -
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+def blocked(listing: Path, *options: str) -> list[object]:
+    """A line whose one CCD cannot run, for want of calibrations."""
+    return [listing, "--rerun", "a", "--id", "visit=903986", "ccd=16", *options]
+
+
+def test_a_failure_exits_with_one_unless_noexit_is_given(call: Call, listing: Path) -> None:
+    assert call(main, *blocked(listing)).code == 1
+    tolerated = call(main, *blocked(listing, "--noExit"))
+    assert tolerated.code == 0
+    assert "some CCDs failed" in tolerated.err
+
+
+def test_doraise_stops_at_the_first_failure_with_its_traceback(call: Call, listing: Path) -> None:
+    result = call(main, *blocked(listing, "--doraise"))
+    assert result.code == 1
+    assert "Traceback" in result.err
+    assert "NO_CALIB_ROOT" in result.err
+
+
+def test_profile_writes_statistics(call: Call, listing: Path, tmp_path: Path) -> None:
+    import pstats
+
+    call(main, *blocked(listing, "--profile", str(tmp_path / "run.prof")))
+    assert pstats.Stats(str(tmp_path / "run.prof")).total_calls > 100  # type: ignore[attr-defined]
+
+
+def test_the_log_threshold_and_the_long_form_are_obeyed(call: Call, listing: Path) -> None:
+    assert "INFO" in call(main, *blocked(listing)).err
+    quiet = call(main, *blocked(listing, "-L", "processCcd=error")).err
+    assert "processCcd ERROR" in quiet
+    assert "Running" not in quiet
+    long = call(main, *blocked(listing, "--longlog")).err
+    assert re.search(r"^ERROR \d{4}-\d\d-\d\dT.* processCcd \(visit=903986 ccd=16\)- ", long, re.MULTILINE)
+
+
+def test_debug_imports_the_users_module(
+    call: Call, listing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safelight.processccd.ccd import import_debug_module
+
+    (tmp_path / "debug.py").write_text(f"open({str(tmp_path / 'seen')!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import_debug_module()
+    assert (tmp_path / "seen").exists()
 
 
 @pytest.mark.parametrize("command", ["processCcd.py", "safelight"])
