@@ -86,17 +86,13 @@ def fit_growth(rings: RingProfiles, aperture: StarFlux, radius: float) -> tuple[
     noise = np.hypot(rings.error[good, :-1], rings.error[good, -1:]) / light[good, None]
     mean, error = _combine(profile, np.maximum(noise, 1e-12))
     wing = _fit_wing(rings.edges, mean, error)
-    swallowed = wing.mean_between(rings.edges[-2], rings.edges[-1])  # per pixel, of the light in the aperture
-    factor = 1.0 + swallowed * area + wing.outside(radius)
-    growth = Growth(radius, float(factor), float(wing.error * (factor - 1.0)), wing.beta, int(good.sum()))
-    sky = np.where(np.isfinite(annulus), annulus, 0.0) - swallowed * np.where(good, light, 0.0)
-    # `factor` takes the light above the raw annulus to the total; give back light above the sky itself.
+    swallowed = wing.mean_between(rings.edges[-2], rings.edges[-1])  # per pixel, of the light above the annulus
+    sky = np.where(np.isfinite(annulus), annulus, 0.0) - np.where(good, swallowed * light, 0.0)
+    # Light above the sky itself is this much more than light above the annulus.
     inside = 1.0 + swallowed * area
-    return (
-        Growth(growth.radius, growth.factor / inside, growth.error, growth.beta, growth.n_stars),
-        sky,
-        aperture.flux - sky * area,
-    )
+    beyond = wing.outside(radius) / inside
+    growth = Growth(radius, 1.0 + beyond, wing.error * beyond, wing.beta, int(good.sum()))
+    return growth, sky, aperture.flux - sky * area
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +229,7 @@ def _fit_field(
         if keep.sum() < len(powers):
             break
         root = np.sqrt(weight[keep])
-        solution = np.linalg.lstsq(design[keep] * root[:, None], ratio[keep] * root, rcond=None)[0]
+        solution[:] = np.linalg.lstsq(design[keep] * root[:, None], ratio[keep] * root, rcond=None)[0]
         residual = ratio - design @ solution
         pull = np.abs(residual) * np.sqrt(weight)
         limit = config.numSigmaClip * max(1.4826 * float(np.median(pull[keep])), 1e-3)

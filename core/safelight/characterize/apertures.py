@@ -38,7 +38,7 @@ def _area_below(left: float, right: float, low: float, radius: float) -> float:
     r2 = radius * radius
     a = 0.5 * (right * np.sqrt(max(r2 - right * right, 0.0)) + r2 * np.arcsin(min(max(right / radius, -1.0), 1.0)))
     b = 0.5 * (left * np.sqrt(max(r2 - left * left, 0.0)) + r2 * np.arcsin(min(max(left / radius, -1.0), 1.0)))
-    return a - b - low * (right - left)
+    return float(a - b - low * (right - left))
 
 
 @compiled
@@ -103,7 +103,7 @@ def _row_sums(
         for x in range(start, stop):
             if is_foreign(labels, y, x, lo, hi):
                 light += own_value(image, labels, y, x, lo, hi, mirror_x, mirror_y)
-    return light, noise
+    return float(light), float(noise)
 
 
 @compiled
@@ -143,6 +143,7 @@ def _sum_apertures(
             start, stop = 0, 0  # columns already summed: the interiors of larger circles contain them
             for k in range(n):
                 r = radii[k]
+                mend = r <= mended_radius
                 near = max(dy - 0.5, 0.0)
                 if near >= r:
                     continue
@@ -158,12 +159,12 @@ def _sum_apertures(
                         if stop <= start:
                             start, stop = a, a
                         extra, extra_noise = _row_sums(
-                            image, variance, labels, y, inner_left, start, lo, hi, mirror_x, mirror_y, r <= mended_radius
+                            image, variance, labels, y, inner_left, start, lo, hi, mirror_x, mirror_y, mend
                         )
                         light += extra
                         noise += extra_noise
                         extra, extra_noise = _row_sums(
-                            image, variance, labels, y, stop, inner_right, lo, hi, mirror_x, mirror_y, r <= mended_radius
+                            image, variance, labels, y, stop, inner_right, lo, hi, mirror_x, mirror_y, mend
                         )
                         light += extra
                         noise += extra_noise
@@ -181,7 +182,7 @@ def _sum_apertures(
                         else:
                             share = min(max(r + 0.5 - np.sqrt(dx * dx + dy * dy), 0.0), 1.0)
                         if share > 0:
-                            if r <= mended_radius:
+                            if mend:
                                 flux[s, k] += share * own_value(image, labels, y, x, lo, hi, mirror_x, mirror_y)
                             elif not is_foreign(labels, y, x, lo, hi):
                                 flux[s, k] += share * image[y, x]
@@ -207,7 +208,17 @@ def measure_apertures(
     flux = np.empty((len(x), len(radii)))
     flux_variance = np.empty_like(flux)
     _sum_apertures(
-        image, variance, labels, first, last, x, y, np.array(radii), _EXACT_RADIUS, _MENDED_RADIUS, flux,
+        image,
+        variance,
+        labels,
+        first,
+        last,
+        x,
+        y,
+        np.array(radii),
+        _EXACT_RADIUS,
+        _MENDED_RADIUS,
+        flux,
         flux_variance,
     )
     return ApertureFluxes(tuple(radii), flux, np.sqrt(flux_variance), np.isnan(flux))

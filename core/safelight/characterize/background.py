@@ -64,7 +64,7 @@ def _measure_cells(
                 for x in range(x_edges[i], x_edges[i + 1]):
                     # Written always, counted when wanted: no branch to predict.
                     values[n] = plane[y, x]
-                    n += np.int64((mask[y, x] & ignore) == 0)
+                    n += int((mask[y, x] & ignore) == 0)
             mean, sigma, kept = clipped_mean(values, n, n_sigma, n_iterations, scratch)
             result[0, j, i] = mean
             result[1, j, i] = mean
@@ -130,14 +130,10 @@ def estimate_background(exposure: Exposure, config: BackgroundConfig, *, crowded
     levels[unusable] = rms[unusable] = np.nan
     if crowded:
         levels[_outlying(levels, rms)] = np.nan
-    return BackgroundModel(
-        _filled(levels).astype(np.float32), rms.astype(np.float32), cells.y_centres, cells.x_centres
-    )
+    return BackgroundModel(_filled(levels).astype(np.float32), rms.astype(np.float32), cells.y_centres, cells.x_centres)
 
 
-def variance_at(
-    cells: CellStatistics, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def variance_at(cells: CellStatistics, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sky variance (ADU²) at positions (n,): the clipped mean of the cell that each lies in."""
     filled = _filled(cells.mean.copy())
     row = np.clip(np.searchsorted(cells.y_edges, y, side="right") - 1, 0, filled.shape[0] - 1)

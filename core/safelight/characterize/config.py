@@ -82,7 +82,7 @@ class MeasurementConfig(StepConfig):
 
     psfCentroidMaxFwhm: Annotated[
         float, Field(ge=0, description="below this FWHM (pixels) base_SdssCentroid is the PSF fit, else windowed")
-    ] = 3.0
+    ] = 1.6
     kronRadiusForFlux: Annotated[float, Field(gt=0, description="Kron aperture, first-moment radii")] = 2.5
     kronSigmaForRadius: Annotated[float, Field(gt=0, description="extent of the first moment, shape sigma")] = 6.0
     fluxRatio: Annotated[
@@ -120,7 +120,7 @@ class MeasurePsfConfig(StepConfig):
     nIter: Annotated[int, Field(ge=1, le=20, description="rounds of fitting and rejection")] = 3
     nSigmaReject: Annotated[float, Field(gt=1, description="rejection of stars by their residual, robust sigma")] = 4.0
     oversampleMaxFwhm: Annotated[
-        float, Field(ge=0, description="a PSF narrower than this (pixels) is kept on a finer grid, ceil(this / FWHM)")
+        float, Field(ge=0, description="a PSF narrower than this (pixels) is kept on a finer grid than the pixels")
     ] = 3.5
 
 

@@ -24,7 +24,7 @@ from safelight.compiled import compiled
 from safelight.errors import ProcessingError
 from safelight.exposure import Exposure, FloatImage, MaskImage, PsfModel
 
-__all__ = ["CosmicRays", "find_cosmic_rays", "fill_cosmic_rays", "gaussian_sharpness", "psf_sharpness", "unfill"]
+__all__ = ["CosmicRays", "fill_cosmic_rays", "find_cosmic_rays", "gaussian_sharpness", "psf_sharpness", "unfill"]
 
 #: Pixels that are not tested, and whose neighbours are not.
 _UNTESTABLE = ("BAD", "SAT", "INTRP", "NO_DATA", "UNMASKEDNAN")
@@ -243,9 +243,7 @@ def _group(
 
 
 @compiled
-def _fill(
-    image: FloatImage, variance: FloatImage, mask: MaskImage, spoilt: int, pixels: NDArray[np.int64]
-) -> None:
+def _fill(image: FloatImage, variance: FloatImage, mask: MaskImage, spoilt: int, pixels: NDArray[np.int64]) -> None:
     """Fill `pixels` from their unspoilt surroundings."""
     width = image.shape[1]
     for index in pixels:
@@ -352,9 +350,7 @@ def unfill(exposure: Exposure, rays: CosmicRays) -> None:
     mask[rays.pixels[~rays.was_interpolated]] &= ~np.int32(exposure.planes.bits("INTRP"))
 
 
-def _restore(
-    exposure: Exposure, pixels: NDArray[np.int64], values: NDArray[np.float32], cosmic: int
-) -> None:
+def _restore(exposure: Exposure, pixels: NDArray[np.int64], values: NDArray[np.float32], cosmic: int) -> None:
     """Undo a search that ran out of room; pixels found but not yet flagged still hold their values."""
     mask = exposure.mask.reshape(-1)
     flagged = (mask[pixels] & np.int32(cosmic)) != 0

@@ -164,9 +164,7 @@ def _renew_planes(exposure: Exposure, border: int) -> None:
             exposure.mask[part] |= bit
 
 
-def _collect(
-    smoothed: FloatImage, exposure: Exposure, exclude: int, factor: float, border: int
-) -> NDArray[np.int32]:
+def _collect(smoothed: FloatImage, exposure: Exposure, exclude: int, factor: float, border: int) -> NDArray[np.int32]:
     room = max(4096, smoothed.size // 16)
     while True:
         found = np.empty(room, dtype=np.int32)

@@ -15,7 +15,7 @@ __all__ = ["any_foreign", "is_foreign", "mirror_of", "own_value"]
 def is_foreign(labels: NDArray[np.int32], y: int, x: int, first: int, last: int) -> bool:
     """True when the pixel belongs to a source whose label lies outside first … last (sky is nobody's)."""
     label = labels[y, x]
-    return label != 0 and (label < first or label > last)
+    return bool(label != 0 and (label < first or label > last))
 
 
 @inlined
@@ -25,9 +25,7 @@ def mirror_of(c: float) -> int:
 
 
 @compiled
-def any_foreign(
-    labels: NDArray[np.int32], bottom: int, top: int, left: int, right: int, first: int, last: int
-) -> bool:
+def any_foreign(labels: NDArray[np.int32], bottom: int, top: int, left: int, right: int, first: int, last: int) -> bool:
     """True when a pixel of the box is foreign; the box is cut at the frame."""
     height, width = labels.shape
     for y in range(max(bottom, 0), min(top, height)):

@@ -48,9 +48,7 @@ def footprint_bits(
     return bits, area
 
 
-def centre_bits(
-    mask: MaskImage, x: NDArray[np.float64], y: NDArray[np.float64], reach: int = 1
-) -> NDArray[np.int32]:
+def centre_bits(mask: MaskImage, x: NDArray[np.float64], y: NDArray[np.float64], reach: int = 1) -> NDArray[np.int32]:
     """OR of the mask over the (2 reach + 1)² pixels around each position; 0 off the frame."""
     bits = np.zeros(len(x), dtype=np.int32)
     _around(mask, x, y, reach, bits)

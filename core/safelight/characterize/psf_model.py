@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safelight.characterize.config import MeasurePsfConfig
 from safelight.characterize.moffat import Moffat, fit_moffat
 from safelight.characterize.neighbours import is_foreign
-from safelight.characterize.psf_photometry import psf_norms, psf_photometry
+from safelight.characterize.psf_photometry import PsfFluxes, psf_norms, psf_photometry
 from safelight.characterize.rendering import N_TAPS, local_grid, render, shift_weights
 from safelight.compiled import compiled
 from safelight.exposure import Exposure, FloatImage, MaskImage, PsfModel
@@ -55,6 +55,7 @@ class FittedPsf:
     x: NDArray[np.float64]  # positions of the last round
     y: NDArray[np.float64]
     flux: NDArray[np.float64]
+    position_error: float  # pixels and axis, of the model's own centre; PSF positions near each other share it
 
 
 @compiled
@@ -167,19 +168,18 @@ def fit_psf(
     """
     half = config.kernelSize // 2
     moffat = _first_profile(exposure, labels, stars, fwhm, variance_slope)
-    oversampling = int(np.clip(np.ceil(config.oversampleMaxFwhm / fwhm), 1, 4))
+    oversampling = _oversampling(fwhm, config)
     model = _moffat_model(moffat, exposure.shape, half, oversampling)
     bad = exposure.planes.bits(*BAD_PLANES)
     fit_radius = min(max(2.0 * fwhm, 4.0), float(half))
     use = ~stars.reserved
     x, y = stars.x.copy(), stars.y.copy()
-    sky_free = exposure.image
     rounds = config.nIter + 2 * (oversampling > 1)
     flux = np.full(len(x), np.nan)
     chi2 = np.full(len(x), np.inf)
     for number in range(rounds + 1):
         fitted = psf_photometry(
-            sky_free, exposure.mask, labels, model, stars.x, stars.y, first=stars.first, last=stars.last,
+            exposure.image, exposure.mask, labels, model, stars.x, stars.y, first=stars.first, last=stars.last,
             sky_variance=stars.sky_variance, variance_slope=variance_slope, bad=bad, radius=fit_radius,
             fit_position=True,
         )  # fmt: skip
@@ -211,7 +211,22 @@ def fit_psf(
         model.coefficients, model.degree, model.x_centre, model.y_centre, model.x_scale, model.y_scale, count,
         oversampling,
     )  # fmt: skip
-    return FittedPsf(final, moffat, use, chi2, x, y, flux)
+    error = _position_error(fitted, use, model.coefficients.shape[0])
+    return FittedPsf(final, moffat, use, chi2, x, y, flux, error)
+
+
+def _oversampling(fwhm: float, config: MeasurePsfConfig) -> int:
+    """Grid points per pixel: one for a PSF that the pixels sample well, else at least four in its FWHM."""
+    if fwhm >= config.oversampleMaxFwhm:
+        return 1
+    return int(np.clip(np.ceil(1.25 * config.oversampleMaxFwhm / fwhm), 2, 4))
+
+
+def _position_error(fitted: PsfFluxes, use: NDArray[np.bool_], n_terms: int) -> float:
+    """Error of the model's own centre at a place: the stars' position errors, averaged as the model averages them."""
+    errors = np.hypot(fitted.x_err, fitted.y_err)[use] / np.sqrt(2)
+    errors = errors[np.isfinite(errors) & (errors > 0)]
+    return float(np.sqrt(n_terms / (errors**-2.0).sum())) if len(errors) else 0.0
 
 
 def _accepted(chi2: NDArray[np.float64], allowed: NDArray[np.bool_], n_sigma: float) -> NDArray[np.bool_]:
@@ -251,8 +266,8 @@ def _first_profile(
     if len(usable) == 0:
         return Moffat(max(float(np.sqrt(max(fwhm**2 - 0.46, 0.3))), 0.6), 3.0)
     n = len(usable)
-    arrays = (values[usable].reshape(n, -1) for values in (dx, dy, light, variance))
-    return fit_moffat(*arrays, fwhm=fwhm)
+    dx, dy, light, variance = (values[usable].reshape(n, -1) for values in (dx, dy, light, variance))
+    return fit_moffat(dx, dy, light, variance, fwhm)
 
 
 def _moffat_model(moffat: Moffat, shape: tuple[int, int], half: int, oversampling: int) -> PsfModel:
@@ -269,7 +284,7 @@ def _moffat_model(moffat: Moffat, shape: tuple[int, int], half: int, oversamplin
 def _disc(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 inside the inscribed circle of the PSF image: a round cut treats all directions alike."""
     radius = np.hypot(offsets[None, :], offsets[:, None])
-    return np.clip(offsets[-1] + 0.5 - radius, 0.0, 1.0)
+    return np.asarray(np.clip(offsets[-1] + 0.5 - radius, 0.0, 1.0), dtype=np.float64)
 
 
 def _updated(
@@ -295,7 +310,7 @@ def _updated(
     noise = (stars.sky_variance + variance_slope * flux * core) / flux**2 + (0.004 * core) ** 2
     weight = (1.0 / noise)[use]
     weighted = design * weight[:, None]
-    n, size, _ = stamps.shape
+    size = stamps.shape[-1]
     flat = stamps[use].reshape(int(use.sum()), -1).astype(np.float64)
     terms = np.linalg.lstsq(weighted.T @ design, weighted.T @ flat, rcond=1e-10)[0].reshape(-1, size, size)
     offsets = (np.arange(size) - size // 2) / model.oversampling

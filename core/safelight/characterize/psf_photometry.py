@@ -231,7 +231,10 @@ def psf_photometry(
         image, mask, bad, labels, first, last, x, y, u, v, sky_variance, variance_slope, psf.coefficients, psf.degree,
         psf_norms(psf), psf.oversampling, half, 3 if fit_position else 0, values, failed,
     )  # fmt: skip
-    return PsfFluxes(*values[:8], n_pixels=values[8].astype(np.int64), position_failed=failed)
+    flux, flux_err, fit_x, fit_y, x_err, y_err, chi2, area, n_pixels = values
+    return PsfFluxes(
+        flux, flux_err, fit_x, fit_y, x_err, y_err, chi2, area, np.nan_to_num(n_pixels).astype(np.int64), failed
+    )
 
 
 def subtract_stars(

@@ -38,9 +38,9 @@ def psf_moments(psf: PsfModel, x: NDArray[np.float64], y: NDArray[np.float64], s
         return np.repeat(_moments(psf, psf.x_centre, psf.y_centre, sigma)[:, None], len(x), axis=1)
     nodes = np.linspace(-0.9, 0.9, 5)
     places = [(u, v) for u in nodes for v in nodes]
-    measured = np.array([
-        _moments(psf, psf.x_centre + u * psf.x_scale, psf.y_centre + v * psf.y_scale, sigma) for u, v in places
-    ])
+    measured = np.array(
+        [_moments(psf, psf.x_centre + u * psf.x_scale, psf.y_centre + v * psf.y_scale, sigma) for u, v in places]
+    )
     powers = [(i, j) for i in range(psf.degree + 1) for j in range(psf.degree + 1 - i)]
     design = np.array([[u**i * v**j for i, j in powers] for u, v in places])
     solution = np.linalg.lstsq(design, measured, rcond=None)[0]

@@ -50,9 +50,7 @@ def measure_bright(exposure: Exposure, found: Detections, fwhm: float, signal_to
     order = np.argsort(-found.significance, kind="stable")[:_MAX_BRIGHT]
     peak = np.sort(order[found.significance[order] >= signal_to_noise])
     x, y = found.x[peak].astype(np.float64), found.y[peak].astype(np.float64)
-    shapes = measure_shapes(
-        exposure.image, exposure.variance, found.labels, peak + 1, peak + 1, x, y, fwhm
-    )
+    shapes = measure_shapes(exposure.image, exposure.variance, found.labels, peak + 1, peak + 1, x, y, fwhm)
     planes = exposure.planes
     around = centre_bits(exposure.mask, shapes.x, shapes.y, max(2, round(1.5 * fwhm)))
     core = centre_bits(exposure.mask, shapes.x, shapes.y, max(1, round(fwhm)))

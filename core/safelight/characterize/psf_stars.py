@@ -132,9 +132,7 @@ def isolated(
     return result
 
 
-def reserved(
-    x: NDArray[np.int64], y: NDArray[np.int64], exposure_id: int, fraction: float
-) -> NDArray[np.bool_]:
+def reserved(x: NDArray[np.int64], y: NDArray[np.int64], exposure_id: int, fraction: float) -> NDArray[np.bool_]:
     """Which stars are kept out of the fit: a hash of peak pixel and exposure, the same on every machine and run."""
     with np.errstate(over="ignore"):  # wrapping around is what a hash is for
         key = (

@@ -60,14 +60,14 @@ def clipped_mean(
     for _ in range(n_iterations):
         low, high = np.float32(mean - n_sigma * sigma), np.float32(mean + n_sigma * sigma)
         # Single precision runs on wide registers; deviations from the middle keep its rounding harmless.
-        sum1, sum2, count = np.float32(0.0), np.float32(0.0), np.int32(0)
+        sum1, sum2, count = np.float32(0.0), np.float32(0.0), 0
         for i in range(n):
             v = values[i]
             inside = (v >= low) & (v <= high)
             d = v - origin if inside else np.float32(0.0)
             sum1 += d
             sum2 += d * d
-            count += np.int32(inside)
+            count += inside
         total, squares = float(sum1), float(sum2)
         if count == 0:
             break

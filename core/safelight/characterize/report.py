@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from safelight.caveats import Caveat
 from safelight.characterize.aperture_corrections import Growth
 from safelight.characterize.catalog import PsfFlags
 from safelight.characterize.cosmic_rays import CosmicRays
 from safelight.characterize.detection import Detections
+from safelight.characterize.psf_size import psf_moments
 from safelight.characterize.psf_stage import PsfOutcome
 from safelight.characterize.sources import Measurements
-from safelight.exposure import BackgroundModel, Exposure
+from safelight.exposure import BackgroundModel, Exposure, PsfModel
 
 __all__ = ["caveats_of", "metadata_of", "metrics_of"]
 
@@ -37,13 +39,12 @@ def metrics_of(
 ) -> dict[str, float]:
     """The numbers that reports show, NaN where one could not be measured."""
     fitted = outcome.fitted
-    model = fitted.moffat
     sky = sum(np.median(part.levels) for part in background)
     fields = exposure.aperture_corrections.fields if exposure.aperture_corrections is not None else {}
     psf_field = fields.get("base_PsfFlux")
     return {
         "fwhm_px": fwhm,
-        "ellipticity": float(np.hypot(model.e1, model.e2)),
+        "ellipticity": _ellipticity(fitted.model, fwhm),
         "sky_level_adu": float(sky),
         "sky_rms_adu": float(np.median(background[-1].rms[np.isfinite(background[-1].rms)])),
         "n_sources": float((measured.rows.n_child == 0).sum()),
@@ -58,7 +59,14 @@ def metrics_of(
     }
 
 
-def _core_residual(chi2: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+def _ellipticity(psf: PsfModel, fwhm: float) -> float:
+    """Median over the CCD of |e| = hypot(xx - yy, 2 xy) / (xx + yy) of the PSF, from its adaptive moments."""
+    u, v = (grid.ravel() for grid in np.meshgrid(np.linspace(-0.8, 0.8, 5), np.linspace(-0.8, 0.8, 5)))
+    xx, yy, xy = psf_moments(psf, psf.x_centre + u * psf.x_scale, psf.y_centre + v * psf.y_scale, fwhm / 2.3548)
+    return float(np.median(np.hypot(xx - yy, 2 * xy) / (xx + yy)))
+
+
+def _core_residual(chi2: NDArray[np.float64]) -> float:
     """Median over stars of the rms residual of the core, in units of its noise with 2 % of the model."""
     finite = chi2[np.isfinite(chi2)]
     return float(np.sqrt(np.median(finite))) if len(finite) else float("nan")

@@ -39,6 +39,20 @@ class Shapes:
 
 
 @compiled
+def _photon_noise_ratio(variance: FloatImage, x: int, y: int, distance: int) -> float:
+    """Variance at (x, y) over the least of the four pixels at `distance` beside it, less 1; not negative."""
+    height, width = variance.shape
+    centre = variance[min(max(y, 0), height - 1), min(max(x, 0), width - 1)]
+    least = centre
+    for side in range(4):
+        u = x + distance * ((side == 0) - (side == 1))
+        v = y + distance * ((side == 2) - (side == 3))
+        if u >= 0 and v >= 0 and u < width and v < height:
+            least = min(least, variance[v, u])
+    return float(centre / least - 1.0)
+
+
+@compiled
 def windowed_centroid(
     image: FloatImage,
     variance: FloatImage,
@@ -49,11 +63,12 @@ def windowed_centroid(
     y0: float,
     sigma: float,
 ) -> tuple[float, float, float, float, bool]:
-    """Centroid in a Gaussian window that follows it, starting at (x0, y0).
+    """Centroid in a window that follows it, starting at (x0, y0).
 
-    Solves ``sum w I (r - c) = 0`` by Newton's method (the windowed position of SExtractor, which steps by twice the
-    mean offset, is the special case of a Gaussian source of the window's width). Foreign pixels are left out together
-    with their mirror images, so that a neighbour does not pull.
+    Solves ``sum w I (r - c) = 0`` by Newton's method, with w = g / (1 + rho g), g a Gaussian of the PSF's width and rho
+    the photon noise of the peak over that of the sky. For faint sources that is the windowed position of SExtractor,
+    the best there; for bright ones, whose noise is their own light, the window opens as the best weight does.
+    Foreign pixels are left out together with their mirror images, so that a neighbour does not pull.
 
     Returns
     -------
@@ -62,13 +77,14 @@ def windowed_centroid(
     """
     height, width = image.shape
     radius = int(np.ceil(4.0 * sigma)) + 1
-    k = -0.5 / (sigma * sigma)
+    k, k2 = -0.5 / (sigma * sigma), 1.0 / (sigma * sigma)
     cx, cy = x0, y0
+    rho = _photon_noise_ratio(variance, int(x0 + 0.5), int(y0 + 0.5), radius)
     reach = max(2.0, 1.5 * sigma)
     converged = False
     vxx, vyy = 0.0, 0.0
     hx, hy = 0.0, 0.0
-    weight_x = np.empty(2 * radius + 1)
+    gauss_x = np.empty(2 * radius + 1)
     margin = radius + int(reach) + 1
     column, row = int(x0 + 0.5), int(y0 + 0.5)
     crowded = any_foreign(labels, row - margin, row + margin + 1, column - margin, column + margin + 1, first, last)
@@ -79,10 +95,10 @@ def windowed_centroid(
         vxx, vyy = 0.0, 0.0
         mirror_x, mirror_y = mirror_of(cx), mirror_of(cy)
         for x in range(left, right):
-            weight_x[x - left] = np.exp(k * (x - cx) * (x - cx))
+            gauss_x[x - left] = np.exp(k * (x - cx) * (x - cx))
         for y in range(bottom, top):
             dy = y - cy
-            weight_y = np.exp(k * dy * dy)
+            gauss_y = np.exp(k * dy * dy)
             for x in range(left, right):
                 if crowded:
                     if is_foreign(labels, y, x, first, last):
@@ -91,18 +107,21 @@ def windowed_centroid(
                     if v >= 0 and u >= 0 and v < height and u < width and is_foreign(labels, v, u, first, last):
                         continue
                 dx = x - cx
-                w = weight_y * weight_x[x - left]
+                g = gauss_y * gauss_x[x - left]
+                damping = 1.0 / (1.0 + rho * g)
+                w = g * damping
+                bend = k2 * w * damping  # of w r: how much the window's fall takes off its slope
                 light = w * image[y, x]
                 total += light
                 sx += light * dx
                 sy += light * dy
-                dxx += light * dx * dx
-                dyy += light * dy * dy
+                dxx += bend * image[y, x] * dx * dx
+                dyy += bend * image[y, x] * dy * dy
                 noise = w * w * variance[y, x]
                 vxx += noise * dx * dx
                 vyy += noise * dy * dy
-        # d/dc of the sum: -sum w I (1 - d²/sigma²); half of the total for a source as wide as the window.
-        hx, hy = total + 2 * k * dxx, total + 2 * k * dyy
+        # Minus the derivative of the sums; half of the total for a faint source as wide as the window.
+        hx, hy = total - dxx, total - dyy
         if total <= 0 or hx < 0.1 * total or hy < 0.1 * total:
             break
         step_x, step_y = sx / hx, sy / hy
@@ -228,9 +247,7 @@ def _measure(
     for s in range(x.size):
         cx, cy, ex, ey, ok = x[s], y[s], np.nan, np.nan, True
         if recentre:
-            cx, cy, ex, ey, ok = windowed_centroid(
-                image, variance, labels, first[s], last[s], x[s], y[s], sigma
-            )
+            cx, cy, ex, ey, ok = windowed_centroid(image, variance, labels, first[s], last[s], x[s], y[s], sigma)
         failed[0, s] = not ok
         values[0, s], values[1, s], values[2, s], values[3, s] = cx, cy, ex, ey
         xx, yy, xy, flux, fisher, ok = adaptive_moments(
@@ -273,4 +290,5 @@ def measure_shapes(
     sigma = fwhm / 2.3548
     max_radius = int(min(max(12 * sigma, 30), 100))
     _measure(image, variance, labels, first, last, x, y, sigma, max_radius, recentre, values, failed)
-    return Shapes(*values, failed[0], failed[1])
+    x, y, x_err, y_err, xx, yy, xy, fisher, flux = values
+    return Shapes(x, y, x_err, y_err, xx, yy, xy, fisher, flux, failed[0], failed[1])

@@ -45,6 +45,7 @@ class Noise:
 
     sky_variance: NDArray[np.float64]  # (n,) ADU², empty sky around each source
     slope: float  # variance per ADU of source light
+    psf_position: float  # error of the PSF model's own centre, pixels and axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,8 @@ def measure_sources(
     if undersampled:
         good = ~fitted.position_failed & np.isfinite(fitted.x_err)
         x, y = np.where(good, fitted.x, x), np.where(good, fitted.y, y)
-        x_err, y_err = np.where(good, fitted.x_err, x_err), np.where(good, fitted.y_err, y_err)
+        x_err = np.where(good, np.hypot(fitted.x_err, noise.psf_position), x_err)
+        y_err = np.where(good, np.hypot(fitted.y_err, noise.psf_position), y_err)
         shapes = measure_shapes(image, variance, labels, first, last, x, y, fwhm, recentre=False)
     apertures = measure_apertures(image, variance, labels, first, last, x, y)
     kron = measure_kron(

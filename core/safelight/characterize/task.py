@@ -110,18 +110,14 @@ def run(
     found = detect(exposure, fwhm, config.detection, config.deblend, workspace)
     rows = source_rows(found)
     sky_variance = variance_at(cells, rows.x.astype(np.float64), rows.y.astype(np.float64))
-    noise = Noise(sky_variance, outcome.variance_slope)
+    noise = Noise(sky_variance, outcome.variance_slope, outcome.fitted.position_error)
     measured = measure_sources(exposure, found, rows, psf, fwhm, noise, kron, config.measurement)
     flags = _psf_flags(measured, outcome, fwhm)
     flags["detected"] = _bright(measured, config)
-    corrections, growth = measure_corrections(
-        exposure, found, measured, flags["candidate"], fwhm, config.measureApCorr
-    )
+    corrections, growth = measure_corrections(exposure, found, measured, flags["candidate"], fwhm, config.measureApCorr)
     exposure.aperture_corrections = corrections
     xx, yy, xy = psf_moments(psf, measured.x, measured.y, width)
-    src = build_catalog(
-        exposure, measured, corrections, (xx, yy, xy), kron, flags, exposure_id, config.measurement
-    )
+    src = build_catalog(exposure, measured, corrections, (xx, yy, xy), kron, flags, exposure_id, config.measurement)
     metrics = metrics_of(exposure, background, measured, outcome, growth, flags, rays, fwhm, saturated, found)
     return CharacterizeResult(
         exposure,
