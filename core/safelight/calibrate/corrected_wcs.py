@@ -59,6 +59,14 @@ class Alignment:
         m = self.matrix * (np.array([-1.0, 1.0]) if self.mirrored else 1.0)
         return float(np.degrees(np.arctan2(m[1, 0] - m[0, 1], m[0, 0] + m[1, 1])))
 
+    @property
+    def similarity(self) -> Alignment:
+        """The nearest map of the same handedness without shear (Frobenius norm), with the same shift."""
+        parity = np.array([-1.0, 1.0]) if self.mirrored else np.ones(2)
+        m = self.matrix * parity
+        c, s = (m[0, 0] + m[1, 1]) / 2.0, (m[1, 0] - m[0, 1]) / 2.0
+        return Alignment(np.array([[c, -s], [s, c]]) * parity, self.shift)
+
 
 def monomials(degree: int) -> list[tuple[int, int]]:
     """Exponents (i, j) of all terms u**i v**j of total degree <= `degree`."""

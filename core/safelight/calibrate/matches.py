@@ -50,17 +50,18 @@ def full_matches(
     src: Table, source: IntArray, catalog: ReferenceCatalog, reference: IntArray, distance_rad: FloatArray
 ) -> Table:
     """Every column of both sides, prefixed ``ref_`` and ``src_``, and `distance` in radians."""
-    from astropy.table import Table, hstack
+    from astropy.table import Table
 
-    left = (catalog.rows if catalog.rows is not None else _rows(catalog))[reference]
-    left = Table(left, meta={})
-    left.rename_columns(left.colnames, [f"ref_{name}" for name in left.colnames])
-    right = Table(src[source], meta={})
-    right.rename_columns(right.colnames, [f"src_{name}" for name in right.colnames])
-    table = hstack([left, right], join_type="exact")
-    table["distance"] = distance_rad
-    table["distance"].unit = "rad"
-    return table
+    columns: dict[str, Any] = {}
+    for prefix, table, rows in (
+        ("ref", catalog.rows if catalog.rows is not None else _rows(catalog), reference),
+        ("src", src, source),
+    ):
+        columns |= {f"{prefix}_{name}": table[name][rows] for name in table.colnames}
+    full = Table(columns, copy=False)
+    full["distance"] = distance_rad
+    full["distance"].unit = "rad"
+    return full
 
 
 def _rows(catalog: ReferenceCatalog) -> Table:

@@ -94,6 +94,7 @@ def solve_photometry(
     stars, how = photometric_stars(src, source, reference, magnitudes, catalog, photo_cal)
     zeropoint = fit_zeropoint(src, source, reference, stars, magnitudes, catalog, photo_cal)
     per_second = zeropoint.magnitude - 2.5 * math.log10(seconds)
+    sky = sky_rms(exposure)
     caveats = list(magnitudes.caveats)
     caveats += _counts(zeropoint, photo_cal.fewStars)
     caveats += _plausible(per_second, exposure.filter_name, instrument, photo_cal.maxDeviation)
@@ -106,7 +107,7 @@ def solve_photometry(
             "zeropoint_error_mag": zeropoint.error,
             "zeropoint_rms_mag": zeropoint.rms,
             "zeropoint_stars": float(zeropoint.n_stars),
-            "depth_5sigma_mag": depth_5sigma(exposure, zeropoint.magnitude),
+            "depth_5sigma_mag": depth_5sigma(exposure, zeropoint.magnitude, sky),
         },
         caveats=caveats,
         metadata={
@@ -118,7 +119,7 @@ def solve_photometry(
             "crossValidated": zeropoint.cross_validated,
             "intrinsicScatterMag": zeropoint.scatter,
             "zeropointOf1AduMag": zeropoint.magnitude,
-            "skyRmsAdu": sky_rms(exposure),
+            "skyRmsAdu": sky,
         },
     )
 

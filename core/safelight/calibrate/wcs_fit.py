@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from safelight.calibrate.association import mutual_nearest
 from safelight.calibrate.config import AstrometryConfig, WcsFitterConfig
-from safelight.calibrate.corrected_wcs import Alignment, CorrectedWcs
+from safelight.calibrate.corrected_wcs import Alignment, CorrectedWcs, PolynomialCorrection
 from safelight.calibrate.matching import PatternMatch
 from safelight.calibrate.plane import FloatArray, TangentPlane
 from safelight.calibrate.polynomial_fit import FitData, PolynomialFit, cross_validate, fit_polynomial, n_parameters
@@ -99,7 +99,8 @@ def fit_wcs(
     """
     p, q = first_plane.project(*first.pixel_to_sky(sources.x, sources.y))
     jacobian = _jacobian(first, first_plane, shape)
-    alignment, plane = _recentre(match.alignment, first_plane)
+    # the pattern's map was fitted to every matched star: only the similarity in it, which the fit can undo, stays
+    alignment, plane, guess = _similar(*_recentre(match.alignment, first_plane), None)
     previous: PolynomialFit | None = None
     for remaining in range(config.wcsFitter.numIter - 1, -1, -1):
         local = alignment.matrix @ jacobian
@@ -108,13 +109,11 @@ def fit_wcs(
         xi, eta = alignment.apply(p, q)
         ref_xi, ref_eta = plane.project(catalog.ra_deg, catalog.dec_deg)
         if previous is None:
-            at_xi, at_eta = xi, eta
             tolerance: FloatArray | float = max(FIRST_RADIUS_PIXELS * pixel_scale, 4.0 * match.rms, match.tolerance)
         else:
-            dxi, deta = previous.correction.at(xi, eta)
-            at_xi, at_eta = xi + dxi, eta + deta
             tolerance = _tolerance(sources, source_variance, reference_errors, previous.scatter, pixel_scale, config)
-        source, reference, _ = mutual_nearest(at_xi, at_eta, ref_xi, ref_eta, tolerance)
+        dxi, deta = guess.at(xi, eta)
+        source, reference, _ = mutual_nearest(xi + dxi, eta + deta, ref_xi, ref_eta, tolerance)
         data = FitData(
             xi[source],
             eta[source],
@@ -137,8 +136,8 @@ def fit_wcs(
             wcs = CorrectedWcs(first, first_plane, alignment, plane, fit.correction)
             stars = _matched_stars(source, reference, data, fit, eligible, kept_out, crossed)
             return WcsSolution(wcs, fit, stars, pixel_scale)
-        previous = _as_next_start(fit)
-        alignment, plane = _recentre(_absorbed(alignment, fit), plane)
+        previous = fit
+        alignment, plane, guess = _similar(*_recentre(_absorbed(alignment, fit), plane), fit)
     raise AssertionError("the last round returns")
 
 
@@ -174,14 +173,24 @@ def _absorbed(alignment: Alignment, fit: PolynomialFit) -> Alignment:
     return Alignment(linear @ alignment.matrix, linear @ alignment.shift + constant)
 
 
-def _as_next_start(fit: PolynomialFit) -> PolynomialFit:
-    """The fit without the terms that `_absorbed` takes."""
+def _similar(
+    alignment: Alignment, plane: TangentPlane, fit: PolynomialFit | None
+) -> tuple[Alignment, TangentPlane, PolynomialCorrection]:
+    """The nearest similarity in place of the alignment, and what must be added to it for the next association.
+
+    Shear and the higher terms of the last fit may find the stars, but the next fit does not build on them: it, and
+    each fold of its cross-validation, determines anew all that the stars determine.
+    """
+    similar = alignment.similarity
+    shear = alignment.matrix @ np.linalg.inv(similar.matrix) - np.eye(2)
+    if fit is None:
+        return similar, plane, PolynomialCorrection(1, 1.0, np.array([[0.0, *shear[0, ::-1]], [0.0, *shear[1, ::-1]]]))
     correction = fit.correction
     coefficients = correction.coefficients.copy()
-    coefficients[:, [0, 1, correction.degree + 1]] = 0.0
-    degree = correction.degree
-    size = coefficients.size
-    return PolynomialFit(degree, fit.radius, coefficients.ravel(), np.zeros((size, size)), fit.scatter, fit.used)
+    coefficients[:, 0] = 0.0
+    coefficients[:, 1] = shear[:, 1] * correction.radius
+    coefficients[:, correction.degree + 1] = shear[:, 0] * correction.radius
+    return similar, plane, PolynomialCorrection(correction.degree, correction.radius, coefficients)
 
 
 def _tolerance(

@@ -60,25 +60,13 @@ def photometric_stars(
     `fewStars`, the colour limits are given up (``"any colour"``); where fewer than five stay, blends and then extended
     sources are let in (``"blends included"``, ``"relaxed"``).
     """
-    rows = src[source]
-    flux, error = column(rows, f"{FLUX}_instFlux"), column(rows, f"{FLUX}_instFluxErr")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        good = (flux > 0) & (flux > config.minSnr * np.where(error > 0, error, np.nan))
-    good &= ~flag(
-        rows,
-        f"{FLUX}_flag",
-        "base_PixelFlags_flag_edge",
-        "base_PixelFlags_flag_offimage",
-        "base_PixelFlags_flag_interpolated",
-        "base_PixelFlags_flag_saturated",
-        "base_PixelFlags_flag_bad",
-    )
+    good = _clean_sources(src, config.minSnr)[source]
     magnitude, magnitude_error = magnitudes.magnitude[reference], magnitudes.error[reference]
     good &= np.isfinite(magnitude) & (magnitude_error <= config.maxReferenceError)
     good &= catalog.magnitude(magnitudes.column)[reference] < config.magLimit
-    point_like = good & ~(column(rows, "base_ClassificationExtendedness_value") > 0.5)
-    unblended = (np.nan_to_num(column(rows, "parent")) == 0) & ~(column(rows, "deblend_nChild") > 0)
-    single = point_like & unblended
+    point_like = good & ~(column(src, "base_ClassificationExtendedness_value") > 0.5)[source]
+    unblended = (np.nan_to_num(column(src, "parent")) == 0) & ~(column(src, "deblend_nChild") > 0)
+    single = point_like & unblended[source]
     strict = single & _within_colors(catalog, reference, config.colorLimits)
     for stars, how, enough in (
         (strict, "strict", config.fewStars),
@@ -88,6 +76,22 @@ def photometric_stars(
         if int(stars.sum()) >= enough:
             return stars, how
     return good, "relaxed"
+
+
+def _clean_sources(src: Table, min_snr: float) -> BoolArray:
+    """True for sources with a PSF flux above the limit and no pixel that is off, at the edge, filled or saturated."""
+    flux, error = column(src, f"{FLUX}_instFlux"), column(src, f"{FLUX}_instFluxErr")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bright: BoolArray = (flux > 0) & (flux > min_snr * np.where(error > 0, error, np.nan))
+    return bright & ~flag(
+        src,
+        f"{FLUX}_flag",
+        "base_PixelFlags_flag_edge",
+        "base_PixelFlags_flag_offimage",
+        "base_PixelFlags_flag_interpolated",
+        "base_PixelFlags_flag_saturated",
+        "base_PixelFlags_flag_bad",
+    )
 
 
 def _within_colors(catalog: ReferenceCatalog, reference: IntArray, limits: dict[str, tuple[float, float]]) -> BoolArray:
