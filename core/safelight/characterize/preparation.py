@@ -63,7 +63,7 @@ def masked_fraction(exposure: Exposure, *names: str) -> float:
     bits = np.int32(exposure.planes.bits(*names))
     rows = 256  # a strip at a time, instead of a scratch plane
     count = sum(np.count_nonzero(exposure.mask[y : y + rows] & bits) for y in range(0, exposure.shape[0], rows))
-    return count / exposure.mask.size
+    return float(count / exposure.mask.size)
 
 
 def subtract_background(exposure: Exposure, config: BackgroundConfig, *, crowded: bool) -> BackgroundModel:

@@ -48,7 +48,8 @@ class PsfOutcome:
 def measure_bright(exposure: Exposure, found: Detections, fwhm: float, signal_to_noise: float) -> BrightSources:
     """Positions and shapes of the brightest peaks of at least `signal_to_noise`."""
     order = np.argsort(-found.significance, kind="stable")[:_MAX_BRIGHT]
-    peak = np.sort(order[found.significance[order] >= signal_to_noise])
+    peak = order[found.significance[order] >= signal_to_noise]
+    peak = peak[np.argsort(found.y[peak], kind="stable")]  # neighbours follow each other
     x, y = found.x[peak].astype(np.float64), found.y[peak].astype(np.float64)
     shapes = measure_shapes(exposure.image, exposure.variance, found.labels, peak + 1, peak + 1, x, y, fwhm)
     planes = exposure.planes

@@ -68,21 +68,27 @@ class Measurements:
 
 
 def source_rows(found: Detections) -> SourceRows:
-    """One row per footprint, and one more per peak of footprints with several."""
-    start, count = found.family_start[:-1], np.diff(found.family_start)
+    """One row per footprint, and one more per peak of footprints with several.
+
+    Footprints come in the order of their rows in the image: measuring neighbours one after the other finds their
+    pixels in the processor's cache.
+    """
     # Peaks of a footprint are in the order of their brightness; its first one stands for it.
-    blended = count > 1
-    children = np.flatnonzero(np.repeat(blended, count))
-    family = np.repeat(np.arange(len(count)), count)
+    order = np.argsort(found.y[found.family_start[:-1]], kind="stable")
+    start, count = found.family_start[:-1][order], np.diff(found.family_start)[order]
     n_top = len(count)
+    blended = np.flatnonzero(count > 1)
+    family = np.repeat(blended, count[blended])
+    first_child = np.repeat(np.cumsum(count[blended]) - count[blended], count[blended])
+    children = start[family] + np.arange(len(family)) - first_child
     peak = np.concatenate([start, children])
     return SourceRows(
         found.x[peak],
         found.y[peak],
-        np.concatenate([start, children]) + 1,
-        np.concatenate([start + count - 1, children]) + 1,
-        np.concatenate([np.full(n_top, -1), family[children]]),
-        np.concatenate([np.where(blended, count, 0), np.zeros(len(children), dtype=np.int64)]),
+        peak + 1,
+        np.concatenate([start + count, children + 1]),
+        np.concatenate([np.full(n_top, -1), family]),
+        np.concatenate([np.where(count > 1, count, 0), np.zeros(len(children), dtype=np.int64)]),
         found.significance[peak],
     )
 
