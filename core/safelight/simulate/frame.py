@@ -115,7 +115,7 @@ class FrameSimulator:
         electrons += character.dark * np.float32(visit.exposure_time_s)
         self._add_noise(electrons, visit, ccd)
         rng = generator(night.seed, Stream.GALAXIES, visit.visit, ccd)
-        _add_galaxies(electrons, character.response, rng, wcs, psf, placed, self.instrument.pixel_scale_arcsec)
+        _add_galaxies(electrons, character.response, rng, wcs, psf, placed, wcs.pixel_scale_arcsec)
         hits = self._cosmic_rays(visit, detector)
         hits.add_to(electrons)
         fwhm, e1, e2 = _psf_at(wcs, psf, (detector.width - 1) / 2, (detector.height - 1) / 2)
@@ -179,7 +179,7 @@ def place_sources(
     electrons = photometry.total_electrons(magnitude, visit.exposure_time_s)
     x, y = wcs.sky_to_pixel(sources.ra_deg, sources.dec_deg)
     fwhm, e1, e2 = _psf_at(wcs, psf, x, y)
-    fwhm_pixels = fwhm / instrument.pixel_scale_arcsec
+    fwhm_pixels = fwhm / wcs.pixel_scale_arcsec
     reach = stellar_radius(electrons, moffat_alpha(fwhm_pixels, psf.beta), psf.beta)
     reach = np.where(sources.is_star, reach, 60.0)
     kept = (electrons > _LEAST_ELECTRONS) & (x > -reach) & (y > -reach)

@@ -89,6 +89,15 @@ class TrueWcs:
             raise ConfigurationError("NO_DISTORTION", f"Camera {instrument.name} has no model of its optics.")
         return cls(instrument.detector(ccd), instrument.distortion, pointing)
 
+    @property
+    def pixel_scale_arcsec(self) -> float:
+        """Arcsec a pixel at the CCD's centre, the mean of both axes: it differs by some percent over the field."""
+        x, y = (self.detector.width - 1) / 2, (self.detector.height - 1) / 2
+        ra, dec = self.pixel_to_sky([x - 8, x + 8, x, x], [y, y, y - 8, y + 8])
+        east = ((ra - ra[0] + 180.0) % 360.0) * math.cos(math.radians(float(dec[0])))
+        area = (east[1] - east[0]) * (dec[3] - dec[2]) - (east[3] - east[2]) * (dec[1] - dec[0])
+        return 3600.0 * math.sqrt(abs(float(area))) / 16.0
+
     def pixel_to_sky(self, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """ICRS (ra, dec) in degrees of 0-based pixels of the assembled frame."""
         plane = pixel_to_focal_plane(self.detector, x, y, self.distortion.pixel_size_mm)

@@ -85,7 +85,7 @@ def test_a_cross_validated_residual_is_that_of_a_whole_fit_without_the_star(spar
         crossed.append(1000.0 * stars.cross_validated[k])
     # weights differ a little: each fit estimates the scatter of its own stars
     assert np.sqrt(np.mean(np.square(crossed))) == pytest.approx(np.sqrt(np.mean(np.square(left_out))), rel=0.05)
-    assert np.median(np.abs(np.subtract(crossed, left_out))) < 0.2
+    assert np.median(np.abs(np.subtract(crossed, left_out))) < 1.0
 
 
 def test_reserved_stars_leave_no_trace_in_the_wcs(random_sky: Callable, make_scene) -> None:

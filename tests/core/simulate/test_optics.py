@@ -60,3 +60,19 @@ def test_true_pointings_stay_within_the_stated_errors_and_are_not_the_headers():
         assert 0 < separation.arcsec <= 40.001
         assert 0 < abs(true.rotator_deg - claimed.rotator_deg) <= 0.05
         assert abs(true.scale - 1.0) < 1e-3
+
+
+@pytest.mark.parametrize("ra", [320.0, 0.0])
+def test_the_pixel_scale_shrinks_towards_the_edge_of_the_field(hsc, ra):
+    from astropy.wcs.utils import proj_plane_pixel_area
+
+    for ccd, expected in ((50, 0.168), (100, 0.156)):
+        wcs = TrueWcs.of(hsc, ccd, Pointing(ra, 55.0, 37.0))
+        x, y = np.array([1000.0, 1048.0, 1000.0]), np.array([2063.5, 2063.5, 2111.5])
+        places = SkyCoord(*wcs.pixel_to_sky(x, y), unit="deg")
+        linear = WCS(naxis=2)
+        linear.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+        offsets = [places[0].spherical_offsets_to(place) for place in places[1:]]
+        linear.wcs.cd = np.array([[o[axis].deg / 48.0 for o in offsets] for axis in (0, 1)])
+        assert wcs.pixel_scale_arcsec == pytest.approx(3600.0 * np.sqrt(proj_plane_pixel_area(linear)), rel=1e-3)
+        assert wcs.pixel_scale_arcsec == pytest.approx(expected, abs=0.001)
