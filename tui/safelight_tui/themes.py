@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from textual.app import App
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.theme import Theme
 
-__all__ = ["THEMES", "choose_theme", "is_red_only", "register_themes", "uses_red_only"]
+from safelight_tui.red_filter import RedOnly
+
+__all__ = ["THEMES", "ThemedApp", "choose_theme", "is_red_only", "uses_red_only"]
+
+Result = TypeVar("Result")
 
 DARK = Theme(
     name="dark",
@@ -55,6 +60,8 @@ TERMINAL = Theme(
     dark=True,
     ansi=True,
     variables={
+        "ansi-background": "ansi_default",
+        "ansi-foreground": "ansi_default",
         "block-cursor-foreground": "ansi_default",
         "block-cursor-background": "ansi_default",
         "block-cursor-text-style": "reverse",
@@ -103,11 +110,11 @@ SAFELIGHT = Theme(
     panel=_red(0x20),
     boost=_red(0x18),
     dark=True,
-    # Textual mixes text colours with white and black, which would bring in other hues: each is given outright.
+    # Textual mixes text colours with white, which would bring in other hues: each is given outright.
     variables={
         "text": _red(0xD0),
-        "text-muted": _red(0x78),
-        "text-disabled": _red(0x60),
+        "text-muted": _red(0x98),
+        "text-disabled": _red(0x88),
         "text-primary": _red(0xC0),
         "text-secondary": _red(0xA0),
         "text-success": _red(0xB0),
@@ -168,13 +175,28 @@ THEMES: Mapping[str, Theme] = {theme.name: theme for theme in (DARK, LIGHT, TERM
 """By name, in the order in which the palette offers them."""
 
 
-def register_themes(app: App[Any]) -> None:
-    """Offer these themes and no others: only they are tested for contrast and hue."""
-    for name in list(app.available_themes):
-        if name not in THEMES and not name.startswith("ansi") and name != app.theme:
-            app.unregister_theme(name)
-    for theme in THEMES.values():
-        app.register_theme(theme)
+class ThemedApp(App[Result]):
+    """An application with these themes and no others, which are not tested for contrast and hue."""
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self._red_only = RedOnly()
+        self._no_color = NoColor()
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.theme = DARK.name
+        for name in set(self.available_themes) - set(THEMES):
+            self.unregister_theme(name)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Filters over all that is painted: red only in the red theme, no colour at all where NO_COLOR is set.
+
+        Textual makes NO_COLOR grey unless a theme of the terminal's colours is chosen before the application is built.
+        """
+        filters = super().get_line_filters()
+        if self.no_color:
+            return [*(one for one in filters if not isinstance(one, Monochrome)), self._no_color]
+        return [*filters, self._red_only] if uses_red_only(self) else filters
 
 
 def choose_theme(setting: str, environment: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Pictures for terminals that draw pixels (kitty, sixel), and as PNG files. Pure functions of (H, W, 3) uint8 arrays."""
+"""Pictures for terminals that draw pixels (kitty, sixel), and as PNG files; pure functions of (H, W, 3) uint8."""
 
 from __future__ import annotations
 
