@@ -59,7 +59,7 @@ class DetectionConfig(StepConfig):
     includeThresholdMultiplier: Annotated[
         float, Field(ge=1, description="peaks of icSrc reach this times the threshold")
     ] = 10.0
-    minPixels: Annotated[int, Field(ge=1, description="least pixels of a source above the threshold")] = 3
+    minPixels: Annotated[int, Field(ge=1, description="least pixels of a source above the threshold")] = 1
     nSigmaToGrow: Annotated[float, Field(ge=0, le=10, description="growth of footprints, PSF sigma")] = 2.4
     nSigmaForKernel: Annotated[float, Field(ge=2, le=12, description="width of the smoothing kernel, PSF sigma")] = 7.0
     reEstimateBackground: Annotated[bool, Field(description="fit the sky again with the sources left out")] = True
