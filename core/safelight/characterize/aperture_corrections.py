@@ -91,7 +91,7 @@ def fit_growth(rings: RingProfiles, aperture: StarFlux, radius: float) -> tuple[
     # Light above the sky itself is this much more than light above the annulus.
     inside = 1.0 + swallowed * area
     beyond = wing.outside(radius) / inside
-    growth = Growth(radius, 1.0 + beyond, wing.error * beyond, wing.beta, int(good.sum()))
+    growth = Growth(radius, float(1.0 + beyond), float(wing.error * beyond), wing.beta, int(good.sum()))
     return growth, sky, aperture.flux - sky * area
 
 
