@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -50,7 +51,8 @@ def show_error(error: SafelightError, program: str) -> None:
 def guarded(program: str, run: Callable[[], int]) -> int:
     """Run a command's body; turn what it raises into a sentence and an exit code.
 
-    A reader that closes the pipe (``| head``) ends the command quietly, as it does other programs.
+    A reader that closes the pipe (``| head``) ends the command quietly, as it does other programs. What the system
+    refuses (a full disk behind stdout, a file without permission) is said in one line.
     """
     try:
         code = run()
@@ -63,9 +65,20 @@ def guarded(program: str, run: Callable[[], int]) -> int:
         print(f"{program}: cancelled", file=sys.stderr)
         return CANCELLED
     except BrokenPipeError:
-        # Python would complain again when it closes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_stdout()
         return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print(f"{program}: {where}{error.strerror or error}. [SYSTEM_ERROR]", file=sys.stderr)
+        if error.filename is None:
+            abandon_stdout()
+        return 1
+
+
+def abandon_stdout() -> None:
+    """Let what is still to be written to stdout go nowhere: Python would complain again when it closes it at exit."""
+    with contextlib.suppress(OSError, ValueError):  # a stdout without a descriptor has nothing to complain of
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def arguments_of(argv: Sequence[str] | None) -> list[str]:

@@ -66,10 +66,8 @@ def prepare(options: TaskOptions) -> PreparedTask:
 def run_task(options: TaskOptions, command_line: list[str]) -> int:
     """Show, plan and run as the options say; returns the exit code."""
     task = prepare(options)
-    clobber = options.clobber_output
-    if clobber:
-        clobber_output(task.butler)
-        task = prepare(options)
+    if options.clobber_output:
+        check_clobbering(task.butler)
     shown = show_configuration(task)
     wants_data = "data" in options.show
     if shown and not wants_data and "run" not in options.show:
@@ -82,12 +80,16 @@ def run_task(options: TaskOptions, command_line: list[str]) -> int:
             print(f"id dataRef.dataId = {row!r}")
     if options.show and "run" not in options.show:
         return 0
+    if options.clobber_output:
+        # Not before everything else on the command line has been found right.
+        clobber_output(task.butler)
+        task = prepare(options)
     with profiled(options.profile):
         return execute(task, rows, command_line)
 
 
-def clobber_output(butler: Butler) -> None:
-    """Delete the output repository; refused where that would delete the input."""
+def check_clobbering(butler: Butler) -> None:
+    """Refuse to delete the input, and a directory that no run has written."""
     output = butler.output
     if output is None:
         raise UsageError("NO_OUTPUT", "--clobber-output needs an output.", "Give --rerun NAME or --output PATH.")
@@ -96,9 +98,25 @@ def clobber_output(butler: Butler) -> None:
         raise UsageError(
             "CLOBBERS_INPUT", f"--clobber-output would delete the input: {output} is or holds it.", "Name a rerun."
         )
+    made_by_run = (output / "repositoryCfg.yaml").is_file() and not (output / "registry.sqlite3").exists()
+    if output.is_dir() and any(output.iterdir()) and not made_by_run:
+        raise UsageError(
+            "CLOBBERS_OTHER_FILES",
+            f"--clobber-output does not delete {output}: it holds files but is no output of a run.",
+            "Name a rerun, or delete the directory yourself.",
+        )
+
+
+def clobber_output(butler: Butler) -> None:
+    """Delete the output repository, unless another run is at work in it."""
+    from safelight.processccd.consistency import rerun_lock
+
+    check_clobbering(butler)
+    output = butler.require_output()
     if output.is_dir():
-        print(f"processCcd INFO: deleting {output}", file=sys.stderr)
-        shutil.rmtree(output)
+        with rerun_lock(output):
+            print(f"processCcd INFO: deleting {output}", file=sys.stderr)
+            shutil.rmtree(output)
 
 
 def select(task: PreparedTask) -> list[dict[str, Any]]:
@@ -115,7 +133,8 @@ def select(task: PreparedTask) -> list[dict[str, Any]]:
             selection = task.butler.query(group)
         except EmptySelection as error:
             empty = error
-            print(f"processCcd WARN: {error.message}", file=sys.stderr)
+            if len(groups) > 1:  # otherwise it is the command's own error, below
+                print(f"processCcd WARN: {error.message}", file=sys.stderr)
             continue
         for note in selection.notes:
             print(f"processCcd WARN: {note}", file=sys.stderr)

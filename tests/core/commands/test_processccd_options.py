@@ -214,16 +214,49 @@ def test_root_variables_prefix_relative_paths(call: Call, listing: Path, monkeyp
     assert len(rows_of(result.out)) == 33
 
 
+def old_output(path: Path) -> Path:
+    path.mkdir(parents=True)
+    (path / "repositoryCfg.yaml").write_text("!RepositoryCfg_v1\n_mapper: lsst.obs.hsc.HscMapper\n_parents: []\n")
+    (path / "old").touch()
+    return path
+
+
 def test_clobber_output_deletes_a_rerun_but_never_the_input(call: Call, listing: Path) -> None:
-    rerun = listing / "rerun" / "a"
-    rerun.mkdir(parents=True)
-    (rerun / "old").touch()
-    result = call(main, listing, "--rerun", "a", "--clobber-output", "--id", "--show", "data")
-    assert result.code == 0
-    assert not rerun.exists()
-    refused = call(main, listing, "--output", listing, "--clobber-output", "--id", "--show", "data")
+    old = old_output(listing / "rerun" / "a") / "old"
+    call(main, *blocked(listing, "--clobber-output"))
+    assert not old.exists()
+    refused = call(main, listing, "--output", listing, "--clobber-output", "--id")
     assert refused.code == 2
     assert (listing / "registry.sqlite3").exists()
+
+
+@pytest.mark.parametrize("rest", [["--id", "filtr=1"], ["--id", "ccd=999"], ["--id", "--show", "data"]])
+def test_clobber_output_deletes_nothing_where_nothing_is_run(call: Call, listing: Path, rest: list[str]) -> None:
+    old = old_output(listing / "rerun" / "a") / "old"
+    call(main, listing, "--rerun", "a", "--clobber-output", *rest)
+    assert old.exists()
+
+
+@pytest.mark.parametrize("what", ["thesis.tex", "registry.sqlite3"])
+def test_clobber_output_refuses_a_directory_that_no_run_has_written(
+    call: Call, listing: Path, tmp_path: Path, what: str
+) -> None:
+    precious = tmp_path / "precious" / what
+    precious.parent.mkdir()
+    precious.touch()
+    result = call(main, listing, "--output", precious.parent, "--clobber-output", "--id")
+    assert result.code == 2
+    assert "CLOBBERS_OTHER_FILES" in result.err
+    assert precious.exists()
+
+
+def test_a_full_disk_behind_stdout_is_said_in_one_line(listing: Path) -> None:
+    script = Path(sys.executable).with_name("processCcd.py")
+    line = f"{script} {listing} --rerun a --id --show data > /dev/full"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=dict(os.environ), check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "No space left on device" in done.stderr
 
 
 def test_a_reader_that_closes_the_pipe_ends_the_command_quietly(listing: Path) -> None:
