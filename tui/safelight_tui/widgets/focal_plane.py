@@ -79,11 +79,11 @@ class FocalPlane(Widget, can_focus=True):
         & .focal-plane--skipped { color: $text-success; }
         & .focal-plane--bad { color: $text-error; background: $error-muted; text-style: bold; }
         & .focal-plane--cursor { text-style: reverse bold; }
-        & .focal-plane--level-0 { color: $foreground; background: $primary 10%; }
-        & .focal-plane--level-1 { color: $foreground; background: $primary 25%; }
-        & .focal-plane--level-2 { color: $foreground; background: $primary 40%; }
-        & .focal-plane--level-3 { color: $foreground; background: $primary 60%; }
-        & .focal-plane--level-4 { color: $foreground; background: $primary 80%; }
+        & .focal-plane--level-0 { color: $foreground; background: $primary 6%; }
+        & .focal-plane--level-1 { color: $foreground; background: $primary 16%; }
+        & .focal-plane--level-2 { color: $foreground; background: $primary 28%; }
+        & .focal-plane--level-3 { color: $foreground; background: $primary 40%; }
+        & .focal-plane--level-4 { color: $foreground; background: $primary 55%; }
     }
     """
 
