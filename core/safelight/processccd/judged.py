@@ -1,0 +1,152 @@
+"""The report of a rerun with what observers think of its CCDs: the rows that triage shows and that are exported."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from safelight.processccd.report import COLUMNS, render_report, report_rows
+
+if TYPE_CHECKING:
+    from safelight.processccd.ledger import RecordedCcd
+    from safelight.processccd.marks import MarkBook
+
+__all__ = ["EXPORT_FORMATS", "ExportFormat", "id_text", "judged_rows", "outlier_scores", "render_export"]
+
+ExportFormat = Literal["id", "csv", "ecsv"]
+EXPORT_FORMATS: tuple[ExportFormat, ...] = ("id", "csv", "ecsv")
+
+OUTLIER_SIGMAS = 5.0
+"""Robust standard deviations from the median of its filter beyond which a metric is an outlier."""
+LEAST_FOR_OUTLIERS = 6
+"""CCDs of one filter below which no outlier is told."""
+
+#: Times and memory of a computer are no quality of a CCD.
+_NOT_JUDGED = ("seconds_isr", "seconds_characterize", "seconds_calibrate", "seconds_io", "peak_rss_mb")
+
+
+def judged_rows(ccds: Iterable[RecordedCcd], book: MarkBook) -> list[dict[str, Any]]:
+    """Rows of `report_rows` with verdict, verdicts, comment, observers, marked and outliers.
+
+    Marks on CCDs that the rerun has no result of come last, with the status "absent".
+    """
+    ccds = list(ccds)
+    rows = report_rows(ccds)
+    rest = dict(book.ccds)
+    for row, ccd in zip(rows, ccds, strict=True):
+        marks = book.of(ccd.data_id)
+        if marks is not None:
+            rest = {key: value for key, value in rest.items() if value is not marks}
+        row |= _of_marks(marks)
+    for marks in rest.values():
+        empty = {column.name: None for column in COLUMNS}
+        rows.append({**marks.data_id, "status": "absent", "caveats": "", "code": "", "message": "", **empty})
+        rows[-1] |= _of_marks(marks)
+    for row, names in zip(rows, _outliers(rows), strict=True):
+        row["outliers"] = names
+    return rows
+
+
+def _of_marks(marks: Any) -> dict[str, Any]:
+    if marks is None:
+        return {"verdict": "", "verdicts": (), "comment": "", "observers": "", "marked": ""}
+    verdicts = tuple(dict.fromkeys(one.verdict for one in marks.opinions if one.verdict))
+    return {
+        "verdict": "disputed" if marks.disputed else marks.verdict or "",
+        "verdicts": verdicts,
+        "comment": marks.comment,
+        "observers": " ".join(marks.users),
+        "marked": marks.time,
+    }
+
+
+def outlier_scores(values: Sequence[float | None], groups: Sequence[Any], least_scatter: float = 1e-12) -> list[float]:
+    """Distance of each value from the median of its group, in robust standard deviations (1.4826 times the median
+    absolute deviation, but at least `least_scatter`); NaN where there is no value or the group is too small to tell.
+    """
+    scores = np.full(len(values), np.nan)
+    numbers = np.array([np.nan if value is None else float(value) for value in values], np.float64)
+    for group in dict.fromkeys(groups):
+        members = np.array([one == group for one in groups], np.bool_) & np.isfinite(numbers)
+        if np.count_nonzero(members) < LEAST_FOR_OUTLIERS:
+            continue
+        inside = numbers[members]
+        middle = float(np.median(inside))
+        scatter = max(1.4826 * float(np.median(np.abs(inside - middle))), least_scatter)
+        scores[members] = (inside - middle) / scatter
+    result: list[float] = scores.tolist()
+    return result
+
+
+def _outliers(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Names of the metrics in which each row stands apart from those of its filter."""
+    groups = [row.get("filter") for row in rows]
+    found: list[list[str]] = [[] for _ in rows]
+    for column in COLUMNS:
+        if column.name in _NOT_JUDGED:
+            continue
+        # Values that all but agree scatter by their last digit shown.
+        scores = outlier_scores([row.get(column.name) for row in rows], groups, 0.5 * 10.0**-column.decimals)
+        for place, score in enumerate(scores):
+            if abs(score) > OUTLIER_SIGMAS:
+                found[place].append(column.name)
+    return [tuple(names) for names in found]
+
+
+def id_text(data_ids: Iterable[Mapping[str, Any]]) -> str:
+    """Data IDs as ``--id`` text, one group a line: the CCDs of a visit together, ``--id visit=903986 ccd=16^22``.
+
+    Given to a shell as a whole it selects exactly these CCDs.
+    """
+    from safelight.dataid.words import quote
+
+    visits: dict[Any, list[Any]] = {}
+    lines: list[str] = []
+    for data_id in data_ids:
+        if "visit" in data_id and "ccd" in data_id:
+            visits.setdefault(data_id["visit"], []).append(data_id["ccd"])
+        else:
+            lines.append("--id " + " ".join(quote(f"{key}={value}") for key, value in data_id.items()))
+    for visit, ccds in visits.items():
+        values = "^".join(str(ccd) for ccd in dict.fromkeys(ccds))
+        lines.append(f"--id visit={visit} ccd={values}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def render_export(rows: Sequence[Mapping[str, Any]], form: ExportFormat, *, meta: Mapping[str, str]) -> str:
+    """The rows as ``--id`` text, CSV or ECSV."""
+    if form == "id":
+        return id_text([_identity(row) for row in rows])
+    flat = [{key: " ".join(value) if isinstance(value, tuple) else value for key, value in row.items()} for row in rows]
+    if form == "csv":
+        return _csv(flat)
+    return render_report(flat, "ecsv", meta=meta)
+
+
+def _identity(row: Mapping[str, Any]) -> dict[str, Any]:
+    both = {key: row[key] for key in ("visit", "ccd") if key in row}
+    if len(both) == 2:
+        return both
+    measured = {column.name for column in COLUMNS} | {"status", "caveats", "code", "message", "outliers"}
+    measured |= {"verdict", "verdicts", "comment", "observers", "marked"}
+    return {key: value for key, value in row.items() if key not in measured}
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    # A spreadsheet takes a comment that begins with one of these for a formula.
+    writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    if value is None:
+        return ""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
