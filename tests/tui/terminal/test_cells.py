@@ -52,7 +52,7 @@ def frames(draw: st.DrawFn) -> list[str]:
     return out
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(frames(), st.lists(st.booleans(), min_size=8, max_size=8))
 def test_the_terminal_shows_what_stock_output_shows(all_frames: list[str], sent: list[bool]) -> None:
     stock, stock_stream = emulator()

@@ -72,8 +72,68 @@ def test_a_resize_repaints_the_whole_screen(start_terminal: Start) -> None:
     terminal = start_terminal(DELTA).wait_for_text("nothing yet")
     terminal.resize(60, 20)
     terminal.cells.reset()
-    terminal.wait_for_text("nothing yet")
-    assert any(line.startswith("╭") and line.endswith("╮") and len(line) == 60 for line in terminal.screen)
+    terminal.wait_for(
+        lambda t: any(line.startswith("╭") and line.endswith("╮") and len(line) == 60 for line in t.screen)
+    )
+    assert any("nothing yet" in line for line in terminal.screen)
+
+
+def test_a_terminal_resized_and_back_at_once_gets_all_its_cells_again(start_terminal: Start) -> None:
+    terminal = start_terminal(DELTA).wait_for_text("nothing yet")
+    terminal.resize(60, 20)
+    terminal.resize(80, 24)
+    terminal.cells.reset()
+    terminal.wait_for_text("nothing yet").wait_for_text("end")
+
+
+def test_redrawing_mends_what_another_program_wrote(start_terminal: Start) -> None:
+    redrawing = """
+import os
+class Demo(Demo):
+    def on_input_changed(self, event):
+        if event.value == "x":
+            os.write(2, b"\\x1b[2J\\x1b[Hwall: the system goes down")
+        else:
+            self._driver.repaint()
+"""
+    terminal = start_terminal(APP + redrawing + RUN.format(driver="DeltaDriver")).wait_for_text("nothing yet")
+    terminal.send(b"x")
+    terminal.wait_for_text("goes down")
+    terminal.send(b"y")
+    terminal.wait_for_text("<xy>").wait_for_text("end")
+    assert not any("goes down" in line for line in terminal.screen)
+
+
+def test_the_title_is_set_without_what_could_be_a_command(start_terminal: Start) -> None:
+    titled = """
+class Demo(Demo):
+    def began(self):
+        self._driver.set_title("34/112 2F\\x1b\\\\\\x1b[2J\\x07")
+"""
+    terminal = start_terminal(APP + titled + RUN.format(driver="DeltaDriver")).wait_for_text("nothing yet")
+    assert terminal.cells.title.startswith("34/112 2F")
+    assert b"\x1b[2J" not in terminal.output
+    assert b"\x1b[22;0t" in terminal.output  # the title found is kept, and RESET brings it back
+
+
+def test_suspending_gives_the_terminal_to_another_program_and_takes_it_back(start_terminal: Start) -> None:
+    suspending = """
+class Demo(Demo):
+    def on_input_changed(self, event):
+        with self.suspend():
+            print("in the shell", flush=True)
+            input()
+"""
+    terminal = start_terminal(APP + suspending + RUN.format(driver="DeltaDriver")).wait_for_text("nothing yet")
+    terminal.send(b"x")
+    terminal.wait_for(lambda t: b"in the shell" in t.output)
+    assert RESET in terminal.output
+    before = len(terminal.output)
+    terminal.send(b"\r")
+    terminal.wait_for(lambda t: b"<x>" in t.output[before:])
+    assert b"\x1b[?1049h" in terminal.output[before:]
+    terminal.send(b"\r")
+    assert terminal.status() == 7
 
 
 def test_quitting_leaves_a_clean_terminal(start_terminal: Start) -> None:

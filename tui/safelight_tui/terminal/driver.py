@@ -131,11 +131,21 @@ class DeltaDriver(LinuxDriver):
         inner = signal.getsignal(signal.SIGWINCH)
 
         def resized(number: int, frame: FrameType | None) -> None:
-            self._loop.call_soon_threadsafe(self.repaint)
+            self._loop.call_soon_threadsafe(self._resized)
             if callable(inner):
                 inner(number, frame)
 
         signal.signal(signal.SIGWINCH, resized)
+
+    def _resized(self) -> None:
+        # Textual lays out anew and paints all, unless it finds the size it had: then what is unknown is sent later.
+        if self._writer is not None:
+            self._writer.forget()
+            self._loop.call_later(0.3, self._send_rest)
+
+    def _send_rest(self) -> None:
+        if self._writer is not None:
+            self._writer.send()
 
     def stop_application_mode(self) -> None:
         """Leave full-screen mode and put the terminal back as it was."""

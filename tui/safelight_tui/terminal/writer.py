@@ -92,12 +92,21 @@ class TerminalWriter(threading.Thread):
         with self._wake:
             self.screen.resize(width, height)
 
-    def repaint(self) -> None:
-        """Send the whole screen again: someone else may have written on it."""
-        with self._wake:
+    def forget(self) -> None:
+        """Hold what the terminal shows for unknown: the next frame is sent whole."""
+        with self.lock:
             self.screen.forget()
+
+    def send(self) -> None:
+        """Send what differs without waiting for the next frame."""
+        with self._wake:
             self._frame_due = True
             self._wake.notify()
+
+    def repaint(self) -> None:
+        """Send the whole screen again: someone else may have written on it."""
+        self.forget()
+        self.send()
 
     def answered(self) -> None:
         """The terminal has sent a status report: it has shown all that came before the request."""
