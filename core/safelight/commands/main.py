@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ __all__ = ["has_application", "main", "open_application"]
 class _Command(NamedTuple):
     module: str
     help: str
+    function: str = "main"
 
 
 _COMMANDS = {
@@ -29,9 +29,18 @@ _COMMANDS = {
     "calibs": _Command("calibs", "build master bias, dark and flat frames from raws; list what there is"),
     "plan": _Command("plan", "show what a run would do, and why, without writing anything"),
     "run": _Command("run", "calibrate raw frames (processCcd.py on nicer terms)"),
+    "runs": _Command("runs", "list runs with what they are doing, wherever they were started"),
+    "pause": _Command("control", "let a run begin nothing new, or go on", "pause"),
+    "cancel": _Command("control", "end a run when the CCDs in hand are done, or now", "cancel"),
+    "retry": _Command("retry", "do the failures of a rerun again"),
+    "logs": _Command("logs", "print or follow the log of a run or of its CCDs"),
     "report": _Command("report", "one row a CCD of a rerun: status, caveats, quality"),
     "show": _Command("show", "summarize one dataset of a repository or rerun"),
+    "image": _Command("image", "look at pixels: half blocks on the terminal, a PNG, a DS9 region file"),
+    "mark": _Command("mark", "judge CCDs of a rerun: good, bad, look again, with a comment"),
+    "export": _Command("export", "CCDs with metrics and marks as --id text, CSV, ECSV; a summary of the night"),
     "check": _Command("check", "verify every file of all reruns against its recorded size and checksum"),
+    "tui": _Command("tui", "open the terminal application on a repository, or offer the recent ones"),
     "version": _Command("version", "print the versions of Safelight and of what it computes with"),
 }
 
@@ -49,9 +58,9 @@ ingestImages.py, ingestCalibs.py, ingestReferenceCatalog.py."""
 def _help() -> str:
     width = max(map(len, _COMMANDS))
     commands = "\n".join(f"  {name:{width}}  {command.help}" for name, command in _COMMANDS.items())
-    application = "\n  safelight DATA opens the application on a repository." if has_application() else ""
+    application = "\n  safelight [DATA] opens the application on a repository.\n" if has_application() else ""
     return (
-        "usage: safelight COMMAND …\n\n"
+        "usage: safelight [REPOSITORY | COMMAND …]\n\n"
         "Raw CCD frames to calibrated exposures with an honest WCS and zeropoint.\n\n"
         f"commands:\n{commands}\n{application}\n{_EXAMPLE}\n"
     )
@@ -59,19 +68,22 @@ def _help() -> str:
 
 def has_application() -> bool:
     """Whether the terminal application is installed."""
-    return importlib.util.find_spec("safelight_tui") is not None and (
-        importlib.util.find_spec("safelight_tui.app") is not None
-    )
+    return importlib.util.find_spec("safelight_tui") is not None
 
 
-def open_application(repository: Path) -> None:
-    """Become the terminal application on `repository`."""
-    arguments = [sys.executable, "-P", "-m", "safelight_tui.app", str(repository)]
-    sys.stdout.flush()
-    os.execv(sys.executable, arguments)
+def open_application(arguments: Sequence[str]) -> int:
+    """Run the terminal application; returns its exit code.
+
+    It is found by name, and late: the library does not depend on it.
+    """
+    application = importlib.import_module("safelight_tui.main")
+    code: int = application.main(arguments)
+    return code
 
 
 def _run(arguments: list[str]) -> int:
+    if not arguments and has_application() and sys.stdin.isatty() and sys.stdout.isatty():
+        return open_application([])
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_help(), end="")
         return 0
@@ -81,10 +93,10 @@ def _run(arguments: list[str]) -> int:
     command = _COMMANDS.get(name)
     if command is not None:
         module = importlib.import_module(f"safelight.commands.{command.module}")
-        code: int = module.main(rest)
+        code: int = getattr(module, command.function)(rest)
         return code
     if Path(name).is_dir() and has_application():
-        open_application(Path(name))
+        return open_application(arguments)
     near = difflib.get_close_matches(name, _COMMANDS, n=1)
     raise UsageError(
         "UNKNOWN_COMMAND",

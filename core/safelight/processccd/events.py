@@ -16,6 +16,7 @@ __all__ = [
     "Heartbeat",
     "LogRecorded",
     "MetricsMeasured",
+    "RunControlled",
     "RunFinished",
     "RunStarted",
     "StageStarted",
@@ -51,6 +52,8 @@ class RunStarted(Event):
     config_hash: str = ""
     ccds: list[dict[str, Any]] = field(default_factory=list)
     estimated_seconds: float | None = None
+    directory: str = ""  # where the command line was given
+    process: str = ""  # when the process began (`liveness.process_mark`)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +110,23 @@ class CcdFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat(Event):
-    """The run is alive; a run without a finish whose last event is older than a minute has died."""
+    """The run is alive: said every other second; `liveness.life_of` judges its silence."""
 
     kind: ClassVar[str] = "heartbeat"
     running: list[str] = field(default_factory=list)
     finished: int = 0
     total: int = 0
+    failed: int = 0
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunControlled(Event):
+    """The run obeys a request: pause, resume, cancel (what is in hand is finished) or cancel-now."""
+
+    kind: ClassVar[str] = "control"
+    request: str
+    by: str = ""  # user@host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +150,7 @@ _KINDS: dict[str, type[Event]] = {
         MetricsMeasured,
         CcdFinished,
         Heartbeat,
+        RunControlled,
         RunFinished,
     )
 }

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,6 +48,9 @@ class Reporter(Protocol):
 
 
 Task = Callable[[Any, Reporter], CcdOutcome]
+
+#: How soon an executor that does nothing sees that a pause is over, seconds.
+PAUSE_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class Control:
 
     stop: bool = False  # begin nothing new
     abort: bool = False  # end what runs
+    pause: bool = False  # begin nothing new until this is taken back
     inline: bool = False  # a task runs in this very process: only an exception can end it
 
 
@@ -118,6 +124,8 @@ class InlineExecutor:
         """Run all jobs here; an interrupt that the task lets through ends the run."""
         task = self._spec.build()
         for job in jobs:
+            while control.pause and not control.stop:
+                time.sleep(PAUSE_POLL_S)
             if control.stop:
                 return
             observer.started(job, os.getpid())
@@ -149,14 +157,20 @@ class _Inline:
 
 
 class ForwardingHandler(logging.Handler):
-    """Hands the records of Python's logging to a reporter, so that they reach the journal and the CCD's log."""
+    """Hands the records of Python's logging to a reporter, so that they reach the journal and the CCD's log.
+
+    Only those of the thread it was made in: another thread of the process may be at work on another CCD.
+    """
 
     def __init__(self, reporter: Reporter) -> None:
         super().__init__()
         self._reporter = reporter
+        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Forward one record; a traceback that it carries goes with it."""
+        if record.thread != self._thread:
+            return
         message = record.getMessage()
         if record.exc_info:
             message += "\n" + "".join(traceback.format_exception(*record.exc_info))

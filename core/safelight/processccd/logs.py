@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-__all__ = ["RunLogs", "level_name", "log_folder"]
+__all__ = ["RunLogs", "ccd_log", "level_name", "log_folder"]
 
 _NAMES = {5: "TRACE", 10: "DEBUG", 20: "INFO", 30: "WARN", 40: "ERROR", 50: "FATAL"}
 
@@ -23,6 +23,11 @@ def log_folder(output: Path, run: str) -> Path:
     return output / "logs" / run
 
 
+def ccd_log(key: str) -> str:
+    """The name of the log of one CCD, e.g. ``visit-903986-ccd-16.log``."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", key) + ".log"
+
+
 class RunLogs:
     """Appends lines to the run's log and to those of its CCDs."""
 
@@ -33,8 +38,8 @@ class RunLogs:
         self._ccds: dict[str, IO[str]] = {}
 
     def path_of(self, key: str) -> Path:
-        """The log of one CCD, e.g. ``visit-903986-ccd-16.log``."""
-        return self.folder / (re.sub(r"[^A-Za-z0-9.]+", "-", key) + ".log")
+        """The log of one CCD."""
+        return self.folder / ccd_log(key)
 
     def write(self, key: str, level: int, component: str, message: str, time: float) -> None:
         """Append one record; `key` empty: of the run as a whole. CCDs' records go into both files."""

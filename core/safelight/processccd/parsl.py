@@ -70,7 +70,7 @@ class ParslExecutor:
         running: dict[Future[Any], Job] = {}
         try:
             while (waiting and not control.stop) or running:
-                while waiting and len(running) < self._ahead and not control.stop:
+                while waiting and len(running) < self._ahead and not (control.stop or control.pause):
                     job = waiting.pop()
                     running[submit(run, self._spec, job)] = job
                     observer.started(job, 0)
@@ -79,6 +79,9 @@ class ParslExecutor:
                 if deadline is not None and time.monotonic() > deadline:
                     _time_out([*running.values(), *waiting], observer)
                     return
+                if not running:
+                    time.sleep(_POLL_S)  # paused
+                    continue
                 done, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
                 for future in done:
                     _deliver(running.pop(future), future, observer)

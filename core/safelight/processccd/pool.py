@@ -105,7 +105,8 @@ class ProcessPool:
                 if deadline is not None and time.monotonic() > deadline:
                     self._time_out(queue, observer)
                     return
-                self._hand_out(queue, observer)
+                if not control.pause:
+                    self._hand_out(queue, observer)
                 self._listen(queue, observer)
         finally:
             for worker in self._workers:

@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Any
 from safelight.errors import ProcessingError
 from safelight.processccd import events
 from safelight.processccd.ccd import CcdJob
+from safelight.processccd.control import ControlReader, Request
 from safelight.processccd.executor import Control, Executor, Job
 from safelight.processccd.journal import JournalWriter, journal_folder
+from safelight.processccd.liveness import HEARTBEAT_S, process_mark
 from safelight.processccd.logs import RunLogs, log_folder
 from safelight.processccd.outcome import CcdOutcome, Failure
 from safelight.processccd.provenance import Provenance, provenance_path
@@ -34,14 +36,22 @@ if TYPE_CHECKING:
 
 __all__ = ["RunSummary", "Runner", "new_run_name"]
 
-HEARTBEAT_S = 10.0
+CONTROL_POLL_S = 0.5
+#: Whoever starts a run may name it, so that he knows where to look for it.
+RUN_NAME_VARIABLE = "SAFELIGHT_RUN_NAME"
 EXIT_FAILED, EXIT_CANCELLED = 1, 130
 
 Listener = Callable[[events.Event], None]
 
 
 def new_run_name() -> str:
-    """A name for a run; names sort by time."""
+    """A name for a run, or the one that its starter gave it; names sort by time."""
+    given = os.environ.pop(RUN_NAME_VARIABLE, "")  # for this run only, not for those that it may start
+    return given or make_run_name()
+
+
+def make_run_name() -> str:
+    """A name made of the time, to the millisecond, and this process."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}.{time.time_ns() // 1_000_000 % 1000:03d}Z-{os.getpid()}"
 
 
@@ -77,6 +87,7 @@ class Runner:
         self._running: dict[str, Job] = {}
         self._control = Control()
         self._interruption_said = False
+        self._requests_seen = False
         self._lock = threading.Lock()  # the heartbeat's thread writes the journal too
         self._journal = JournalWriter(journal_folder(plan.output) / f"{self.run_name}.jsonl")
         self._logs = RunLogs(log_folder(plan.output, self.run_name))
@@ -112,6 +123,8 @@ class Runner:
         """A CCD enters a stage."""
         self._emit(events.StageStarted(time=time.time(), ccd=job.key, stage=name))
         self._notice_interruption()
+        if self._control.abort and self._control.inline:
+            raise KeyboardInterrupt  # the only way out of a task in this thread; signals reach the main thread only
 
     def log(self, job: Job, level: int, component: str, message: str) -> None:
         """A CCD has something to say."""
@@ -157,6 +170,8 @@ class Runner:
                     for ccd in plan.ccds
                 ],
                 estimated_seconds=plan.estimated_seconds,
+                directory=provenance.directory,
+                process=process_mark(os.getpid()),
             )
         )
         self._say(logging.INFO, f"Running: {' '.join(provenance.command_line)}")
@@ -228,7 +243,10 @@ class Runner:
     def _notice_interruption(self) -> None:
         if self._control.stop and not self._interruption_said:
             self._interruption_said = True
-            self._say(logging.WARNING, "Interrupted: the CCDs in hand are finished first; Ctrl+C again ends them now.")
+            if not self._requests_seen:
+                self._say(
+                    logging.WARNING, "Interrupted: the CCDs in hand are finished first; Ctrl+C again ends them now."
+                )
 
     def _say(self, level: int, message: str) -> None:
         self._record("", level, "processCcd", message)
@@ -247,16 +265,19 @@ class Runner:
 
     @contextmanager
     def _heartbeat(self) -> Iterator[None]:
+        """Says that the run lives and looks for requests, in a thread of its own."""
         over = threading.Event()
+        requests = ControlReader(self.plan.output, self.run_name)
+        runs_here = threading.get_ident()
 
         def beat() -> None:
-            while not over.wait(HEARTBEAT_S):
-                running = list(self._running)
-                pulse = events.Heartbeat(
-                    time=time.time(), running=running, finished=len(self._outcomes), total=len(self.plan.ccds)
-                )
-                with self._lock:
-                    self._journal.write(pulse)
+            last = time.monotonic()
+            while not over.wait(CONTROL_POLL_S):
+                for request in requests.read():
+                    self._obey(request, runs_here)
+                if time.monotonic() - last >= HEARTBEAT_S:
+                    last = time.monotonic()
+                    self._pulse()
 
         thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
         thread.start()
@@ -265,6 +286,34 @@ class Runner:
         finally:
             over.set()
             thread.join()
+
+    def _pulse(self) -> None:
+        outcomes = list(self._outcomes)
+        pulse = events.Heartbeat(
+            time=time.time(),
+            running=list(self._running),
+            finished=len(outcomes),
+            total=len(self.plan.ccds),
+            failed=sum(outcome.status == "failed" for outcome in outcomes),
+            paused=self._control.pause and not self._control.stop,
+        )
+        with self._lock:
+            self._journal.write(pulse)
+
+    def _obey(self, request: Request, runs_in: int) -> None:
+        """Called in the heartbeat's thread; `runs_in` is the thread in which the run works."""
+        self._requests_seen = True
+        control = self._control
+        if request.word in ("pause", "resume"):
+            control.pause = request.word == "pause"
+        else:
+            control.stop = True
+            control.abort = control.abort or request.word == "cancel-now"
+        event = events.RunControlled(time=time.time(), request=request.word, by=request.by)
+        with self._lock:
+            self._journal.write(event)
+        if control.abort and control.inline and runs_in == threading.main_thread().ident:
+            signal.pthread_kill(runs_in, signal.SIGTERM)  # the task is in the middle of something
 
 
 def job_of(ccd: PlannedCcd) -> CcdJob:

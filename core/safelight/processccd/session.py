@@ -66,8 +66,11 @@ def run_plan(
     layers: ConfigLayers,
     settings: RunSettings,
     listener: Listener = lambda event: None,
+    control: Control | None = None,
 ) -> RunSummary:
     """Run what `make_plan` plans; it is called when the rerun is locked, so that it sees the last run's results.
+
+    `control` lets another thread pause or end the run. A run in a thread that is not the main one sees no signals.
 
     Raises
     ------
@@ -105,7 +108,7 @@ def run_plan(
             ledger.record_files({"processCcd_config": config_path(output), "packages": versions_path(output)})
             runner = Runner(plan, ledger, provenance, listener=listener, raise_failures=settings.raise_errors)
             executor = _executor(butler, config, settings, run, versions)
-            summary = runner.execute(executor, Control())
+            summary = runner.execute(executor, control or Control())
             ledger.record_files({f"{name}_schema": path for name, path in _schema_paths(butler).items()})
             return summary
 
