@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import deque
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
+from safelight.instruments import load_instrument
 from safelight_tui.terminal.text import width_of
 from safelight_tui.widgets.focal_layout import PlaneCell, grid_positions, neighbour, place_cells
 from safelight_tui.widgets.focal_plane import CellState, FocalPlane, MetricScale
@@ -74,23 +73,17 @@ def test_the_camera_is_seventeen_columns_by_eight_rows() -> None:
     assert halves == [100, 101, 102, 103]
 
 
-@pytest.mark.real_data
-def test_the_real_camera_has_its_ccds_where_they_are(shared_data: Path) -> None:
-    table = shared_data.parent / "facts" / "hsc_detectors.csv"
-    if not table.exists():
-        pytest.skip("the table of detectors is absent")
-    with table.open() as file:
-        rows = list(csv.DictReader(file))
-    rotated = [round(float(row["yaw_deg"]) / 90) % 2 == 1 for row in rows]
-    x, y = [float(row["offset_x_mm"]) for row in rows], [float(row["offset_y_mm"]) for row in rows]
-    places = grid_positions(x, y, rotated, 30.72, 62.64)
-    at = {int(row["id"]): place for row, place in zip(rows, places, strict=True)}
+def test_the_real_camera_has_its_ccds_where_they_are() -> None:
+    detectors = load_instrument("hsc").detectors
+    rotated = [round(detector.yaw_deg / 90) % 2 == 1 for detector in detectors]
+    x, y = [detector.offset_x_mm for detector in detectors], [detector.offset_y_mm for detector in detectors]
+    at = dict(zip((d.id for d in detectors), grid_positions(x, y, rotated, 30.72, 62.64), strict=True))
     assert at[77] == (5, 0)
     assert [at[key][0] - at[77][0] for key in (69, 61, 53)] == [1, 2, 3]
     assert at[103] == (3.5, 0)
     assert at[100] == (12.5, 7)
     assert at[111][0] == 0
-    assert {row for _, row in places} == set(range(8))
+    assert {row for _, row in at.values()} == set(range(8))
 
 
 @given(st.lists(st.tuples(st.floats(-300, 300), st.floats(-300, 300), st.booleans()), min_size=1, max_size=30))
