@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,23 @@ class Registry:
         order = "WHERE " + condition + " ORDER BY +id" if condition else "ORDER BY id"
         rows = self.database.fetch(f"SELECT {selected} FROM {RAW_TABLE} {order}", parameters)
         return [dict(zip(columns, row)) for row in rows]
+
+    def count(self) -> int:
+        """Number of raw frames."""
+        return int(self.database.fetch(f"SELECT count(*) FROM {RAW_TABLE}")[0][0])
+
+    def batches(
+        self, columns: Sequence[str], *, after: int = 0, size: int = 20_000
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """All rows with an id above `after` in the order of their ingest, `size` at a time: (id, the named columns).
+
+        Each batch is a query of its own, so that a reader of millions of rows keeps no writer waiting.
+        """
+        selected = ", ".join(["id", *map(quote_column, columns)])
+        sql = f"SELECT {selected} FROM {RAW_TABLE} WHERE id > ? ORDER BY id LIMIT ?"
+        while rows := self.database.fetch(sql, [after, size]):
+            yield rows
+            after = rows[-1][0]
 
     def lookup(self, data_id: Mapping[str, Any], wanted: Sequence[str]) -> list[dict[str, Any]]:
         """Distinct combinations of the `wanted` columns in rows that agree with `data_id`; foreign keys are ignored."""

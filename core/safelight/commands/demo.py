@@ -33,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"demo repository: {path}", file=sys.stderr)
     simulate(path, options.processes)
     code = calibrate(path, options.processes)
-    _offer_application(path)
-    return code
+    opened = _offer_application(path)
+    return code if opened is None else opened
 
 
 def _default_path() -> Path:
@@ -71,11 +71,11 @@ def calibrate(path: Path, processes: int) -> int:
     return code
 
 
-def _offer_application(path: Path) -> None:
+def _offer_application(path: Path) -> int | None:
+    """Ask on a terminal; the application's exit code, or None where it was not opened."""
     from safelight.commands.main import has_application, open_application
 
     if not has_application() or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return
+        return None
     answer = input(f"Open the application on {path}? [Y/n] ")
-    if answer.strip().lower() in ("", "y", "yes"):
-        open_application(path)
+    return open_application([str(path)]) if answer.strip().lower() in ("", "y", "yes") else None

@@ -161,6 +161,8 @@ ACTIONS = Registry(
     together={
         "browse table": (*_LIST, "table", "data_ids", "browse", "following"),
         "browse tree": (*_LIST, "data_ids", "browse", "following"),
+        "browse detail": (*_LIST, "data_ids", "browse", "following"),
+        "start": ("moving", "table"),
         "plan": (*_LIST, "table", "data_ids", "plan"),
         "run": (*_LIST, "table", "data_ids", "run", "following"),
         "logs": (*_LIST, "following"),

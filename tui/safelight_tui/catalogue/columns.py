@@ -51,6 +51,10 @@ class CodedColumn:
     def __getitem__(self, row: int) -> Any:
         return self.values[self.codes[row]]
 
+    def place(self, value: Any) -> int | None:
+        """Place of a value in `values`; None for one that does not occur."""
+        return self._place.get(value)
+
     def equal_to(self, value: Any) -> Bitset:
         """Rows with this value; none for a value that does not occur."""
         code = self._place.get(value)

@@ -1,0 +1,423 @@
+"""The application: modes, the open repository, and what every screen has in common."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.app import App
+from textual.driver import Driver
+from textual.screen import Screen
+
+from safelight.errors import SafelightError
+from safelight_tui.actions import ACTIONS, Registry
+from safelight_tui.controller import Controller
+from safelight_tui.feed import CatalogueChanged, Feed, FeedChanged
+from safelight_tui.jobs import JobEnded, Jobs
+from safelight_tui.screens.mode import ModeScreen
+from safelight_tui.session.session import Session
+from safelight_tui.state import Remembered, load_state, save_state, state_path
+from safelight_tui.themes import THEMES, ThemedApp, choose_theme
+from safelight_tui.widgets.header_line import HeaderLine, run_words
+
+if TYPE_CHECKING:
+    from safelight.butler.butler import Butler
+
+__all__ = ["MODES", "SCREENS", "SafelightApp"]
+
+MODES = ("browse", "plan", "run", "logs", "image", "triage")
+
+SCREENS: Mapping[str, str] = {
+    "browse": "safelight_tui.screens.browse:BrowseScreen",
+    "start": "safelight_tui.screens.start:StartScreen",
+}
+"""Module and class of each screen; imported when first shown."""
+
+NOT_BUILT: Mapping[str, str] = {
+    "plan": "what a run of the selection would do, as safelight plan prints it.",
+    "run": "the focal plane of a run, its CCDs by stage, and its log.",
+    "logs": "the logs of a run and of its CCDs, which lie in rerun/NAME/logs.",
+    "image": "the pixels of the CCD under the cursor.",
+    "triage": "metrics of CCDs and visits, as safelight report prints them, with marks.",
+}
+"""What screens that are not in `SCREENS` will show."""
+
+
+def _screen(mode: str) -> Screen[Any]:
+    """Import and make the screen of a mode."""
+    if mode in SCREENS:
+        module, _, name = SCREENS[mode].partition(":")
+        screen: Screen[Any] = getattr(importlib.import_module(module), name)()
+        return screen
+    from safelight_tui.screens.placeholder import PlaceholderScreen
+
+    return PlaceholderScreen(mode, NOT_BUILT[mode])
+
+
+class SafelightApp(ThemedApp[None], inherit_bindings=False):
+    """The terminal application.
+
+    Parameters
+    ----------
+    root : Path, optional
+        The repository to open; without one the start screen offers the recent ones.
+    read_only : bool
+        Start no runs and write no marks.
+    actions : Registry
+        With the user's keys.
+    state_file : Path, optional
+        Where what is remembered is kept.
+    driver_class : type of Driver, optional
+        How to talk to the terminal.
+    """
+
+    TITLE = "safelight"
+    ENABLE_COMMAND_PALETTE = False  # Textual's own; ours is made from the action table
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        mode: partial(_screen, mode) for mode in (*MODES, "start")
+    }
+    CSS = """
+    Screen { background: $surface; color: $foreground; }
+    Toast { max-width: 76; }
+    """
+    BINDINGS = ACTIONS.bindings("everywhere")
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        read_only: bool = False,
+        actions: Registry = ACTIONS,
+        state_file: Path | None = None,
+        driver_class: type[Driver] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(driver_class=driver_class)
+        self.actions = actions
+        self.read_only = read_only
+        self.clock = clock
+        self.jobs = Jobs(self.post_message)
+        self.controller = Controller(self)
+        self.session: Session | None = None
+        self.feed: Feed | None = None
+        self.root = root
+        self.state_file = state_file or state_path()
+        self.remembered: Remembered = load_state(self.state_file)
+        self.opening: Path | None = None
+        self._modes_before: list[str] = []
+        self.theme = choose_theme(self.remembered.theme, os.environ)
+
+    # --- beginning and end ------------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Show a first screen, then open the repository."""
+        from safelight_tui.actions.keymap import textual_keymap
+
+        if self.actions is not ACTIONS:
+            self.set_keymap(textual_keymap(self.actions))
+        if self.root is None:
+            self.switch_mode("start")
+        else:
+            self.switch_mode("browse")
+            self.open(self.root)
+
+    def open(self, root: Path) -> None:
+        """Open a repository, leaving the one that is open."""
+        self.opening = root
+        self.controller.open_repository(root)
+
+    def repository_opened(self, result: tuple[Path, Butler]) -> None:
+        """A repository is open: follow it and show it."""
+        root, butler = result
+        self._leave()
+        self.opening = None
+        session = Session(root, read_only=self.read_only)
+        session.butler = butler
+        state = self.remembered.of(root)
+        self.remembered.opened(root)
+        session.choose_rerun(state.rerun)
+        session.want_filter(state.filter)
+        self.session = session
+        self.feed = Feed(butler, self.post_message)
+        self.feed.start()
+        self.save_state()
+        if self.current_mode != "browse":
+            self.switch_mode("browse")
+        self.tell("session", "catalogue", "feed", "selection", "cursor", "marks")
+        if state.mode in MODES and state.mode != "browse":
+            self.go(state.mode)
+
+    def repository_refused(self, error: SafelightError) -> None:
+        """A repository cannot be opened: say why, and offer others when none is open."""
+        self.opening = None
+        self.show_error(error)
+        if self.session is None:
+            self.switch_mode("start")
+
+    def _leave(self) -> None:
+        if self.feed is not None:
+            self.feed.stop()
+        if self.session is not None:
+            self.note_state()
+        self.session = self.feed = None
+
+    def on_unmount(self) -> None:
+        """End the feed; runs go on."""
+        self._leave()
+
+    def note_state(self) -> None:
+        """Note how the repository is being left."""
+        session = self.session
+        if session is None:
+            return
+        state = self.remembered.of(session.root)
+        state.filter = session.filter.text
+        state.rerun = session.chosen_rerun
+        state.mode = self.current_mode if self.current_mode in MODES else "browse"
+        if session.cursor_row is not None and session.cursor_row < session.catalogue.size:
+            row = session.cursor_row
+            state.cursor = {key: session.catalogue.value(row, key) for key in session.catalogue.identity}
+
+    def save_state(self) -> None:
+        """Write what is remembered, in a thread."""
+        self.note_state()
+        self.jobs.start(lambda job: save_state(self.state_file, self.remembered), group="state")
+
+    # --- messages from threads --------------------------------------------------------------------------------------
+
+    def on_job_ended(self, event: JobEnded) -> None:
+        """Hand a job's result on."""
+        self.jobs.settle(event.job)
+
+    def on_catalogue_changed(self, event: CatalogueChanged) -> None:
+        """More raw frames are known."""
+        if self.session is not None and event.feed is self.feed:
+            self.session.set_catalogue(event.catalogue)
+            self.tell("catalogue", "selection")
+
+    def on_feed_changed(self, event: FeedChanged) -> None:
+        """Reruns or runs have changed."""
+        if self.session is None or event.feed is not self.feed:
+            return
+        selection = self.session.set_feed(event.snapshot)
+        self.tell("feed", *(("selection",) if selection else ()))
+        self._show_title()
+
+    def _show_title(self) -> None:
+        set_title = getattr(self._driver, "set_title", None)
+        if set_title is not None and self.session is not None:
+            set_title(run_words(self.session.feed).removeprefix("run ") or f"safelight {self.session.name}")
+
+    def tell(self, *what: str) -> None:
+        """Tell the screen in view what has changed."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, ModeScreen):
+                screen.changed(frozenset(what))
+                return
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is still being read; tests wait until not."""
+        if self.jobs.busy or self.opening is not None:
+            return True
+        return self.feed is not None and (self.feed.rounds == 0 or not self.session_complete)
+
+    @property
+    def session_complete(self) -> bool:
+        """Whether the whole registry is in memory."""
+        return self.session is not None and self.session.catalogue.complete
+
+    # --- modes ------------------------------------------------------------------------------------------------------
+
+    def go(self, mode: str) -> None:
+        """Show a mode."""
+        if mode == self.current_mode:
+            return
+        if self.session is None and mode != "start":
+            self.notify("Open a repository first.", severity="warning")
+            return
+        if self.current_mode in MODES:
+            self._modes_before = [*(m for m in self._modes_before if m != mode), self.current_mode]
+        self.switch_mode(mode)
+
+    def on_header_line_mode_wanted(self, event: HeaderLine.ModeWanted) -> None:
+        """A mode was clicked."""
+        self.go(event.mode)
+
+    def action_show_browse(self) -> None:
+        """Go to Browse."""
+        self.go("browse")
+
+    def action_show_plan(self) -> None:
+        """Go to Plan."""
+        self.go("plan")
+
+    def action_show_run(self) -> None:
+        """Go to Run."""
+        self.go("run")
+
+    def action_show_logs(self) -> None:
+        """Go to Logs."""
+        self.go("logs")
+
+    def action_show_image(self) -> None:
+        """Go to Image."""
+        self.go("image")
+
+    def action_show_triage(self) -> None:
+        """Go to Triage."""
+        self.go("triage")
+
+    async def action_back(self) -> None:
+        """Go back; in Browse (or where nothing is open), quit."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        elif self.current_mode in ("browse", "start") and (self.session is None or self.current_mode == "browse"):
+            self.exit()
+        else:
+            self.switch_mode(self._modes_before.pop() if self._modes_before else "browse")
+
+    async def action_close(self) -> None:
+        """Go back, but never out."""
+        if len(self.screen_stack) > 1 or self._modes_before:
+            await self.action_back()
+
+    # --- actions ----------------------------------------------------------------------------------------------------
+
+    def holding(self) -> Collection[str]:
+        """Names of the conditions that hold now."""
+        holds: set[str] = set()
+        session = self.session
+        if not self.read_only:
+            holds.add("writable")
+        if self._driver is not None and self._driver.can_suspend:
+            holds.add("suspendable")
+        if session is not None:
+            rerun = session.rerun
+            flags = {
+                "data_ids": bool(session.filter.view),
+                "rerun": rerun is not None,
+                "two_reruns": len(session.feed.reruns) > 1,
+                "run_live": bool(session.feed.live_runs),
+                "run_failed": rerun is not None and any(s.status.letter == "F" for s in rerun.states.values()),
+            }
+            holds.update(name for name, on in flags.items() if on)
+        screen = self.screen if self.screen_stack else None
+        if isinstance(screen, ModeScreen):
+            holds.update(screen.holding())
+        return holds
+
+    async def run_action(
+        self, action: Any, default_namespace: Any = None, namespaces: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Do an action, or say why it is not available."""
+        name = action if isinstance(action, str) else action[1]
+        if name in self.actions:
+            why_not = self.actions.why_not(name, self.holding())
+            if why_not is not None:
+                self.notify(f"{why_not}.", severity="warning", markup=False)
+                return True
+        return await super().run_action(action, default_namespace, namespaces)
+
+    async def perform(self, name: str) -> None:
+        """Do an action of the table where the focus is; say why not when it is not available."""
+        node: Any = self.screen.focused or self.screen
+        while node is not None:
+            if hasattr(node, f"action_{name}"):
+                await self.run_action(name, node)
+                return
+            node = node.parent if not isinstance(node, App) else None
+        self.notify(f"{self.actions[name].title} does nothing in this pane.", severity="warning", markup=False)
+
+    def command_words(self) -> list[str]:
+        """What the ``:`` line completes."""
+        return [*(action.name for action in self.actions), *(f"theme {name}" for name in THEMES), "open ", "rerun "]
+
+    async def command(self, text: str) -> None:
+        """Do what was entered after the colon."""
+        word, _, rest = text.partition(" ")
+        rest = rest.strip()
+        if word == "q":
+            self.exit()
+        elif word == "theme" and rest in THEMES:
+            self.choose_theme(rest)
+        elif word == "open" and rest:
+            self.open(Path(rest).expanduser())
+        elif word == "rerun":
+            self.controller.choose_rerun(rest or None)
+        elif word in self.actions and not rest:
+            await self.perform(word)
+        else:
+            self._say_unknown(word)
+
+    def _say_unknown(self, word: str) -> None:
+        import difflib
+
+        near = difflib.get_close_matches(word, [action.name for action in self.actions], n=1)
+        hint = f" Did you mean {near[0]}?" if near else " ^P lists all."
+        self.notify(f"There is no action {word!r}.{hint}", severity="warning", markup=False)
+
+    def choose_theme(self, name: str) -> None:
+        """Change the colours, and remember it."""
+        self.theme = name
+        self.remembered.theme = name
+        self.save_state()
+
+    def show_error(self, error: SafelightError) -> None:
+        """Show an error as its sentence and hint."""
+        text = error.message + (f"\n{error.hint}" if error.hint else "")
+        self.notify(text, title=error.code, severity="error", timeout=12, markup=False)
+
+    def action_palette(self) -> None:
+        """Open the palette."""
+        from textual.command import CommandPalette
+
+        from safelight_tui.actions.palette import ActionProvider
+
+        if not CommandPalette.is_open(cast(App[object], self)):
+            self.push_screen(CommandPalette(providers=[ActionProvider], placeholder="Search all actions"))
+
+    def action_help(self) -> None:
+        """Show the keys and the purpose of the pane in focus."""
+        from safelight_tui.screens.help import HelpScreen
+
+        screen = self.screen
+        if isinstance(screen, ModeScreen):
+            self.push_screen(HelpScreen(screen.MODE, screen.PURPOSE, screen.focus_name))
+
+    def action_redraw(self) -> None:
+        """Paint the whole screen again."""
+        repaint = getattr(self._driver, "repaint", None)
+        if repaint is not None:
+            repaint()
+        self.screen.refresh(layout=True)
+
+    def action_suspend_to_shell(self) -> None:
+        """Hand the terminal to a shell in the repository."""
+        import subprocess
+
+        directory = str(self.session.root) if self.session is not None else None
+        with self.suspend():
+            subprocess.run([os.environ.get("SHELL") or "/bin/sh"], cwd=directory, check=False)
+        self.action_redraw()
+
+    def action_next_pane(self) -> None:
+        """Focus the next pane."""
+        cast(Any, self.screen).focus_next()
+
+    def action_previous_pane(self) -> None:
+        """Focus the previous pane."""
+        cast(Any, self.screen).focus_previous()
+
+    def action_give_up(self) -> None:
+        """Leave a dialog."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_command_line(self) -> None:
+        """The ``:`` line is the mode screens' own."""

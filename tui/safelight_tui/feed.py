@@ -1,0 +1,184 @@
+"""The one feed: a thread that reads registry, ledgers and journals and tells the application up to ten times a second.
+
+It folds what it reads into immutable pictures (`FeedSnapshot`, `Catalogue`). A message carries the whole picture, so
+that a newer one can take the place of one that was not yet handled. Screens hold no truth of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from safelight.errors import SafelightError
+from safelight_tui.session.reruns import NOTHING_KNOWN, FeedSnapshot, RerunView
+
+if TYPE_CHECKING:
+    from safelight.butler.butler import Butler
+    from safelight_tui.session.catalogue import Catalogue, CatalogueLoader
+    from safelight_tui.session.rerunreader import RerunReader
+
+__all__ = ["CatalogueChanged", "Feed", "FeedChanged"]
+
+LOG = logging.getLogger("safelight.tui")
+
+_LIVE_S = 0.1
+_IDLE_S = 0.5
+_LISTING_S = 2.0
+
+
+class FeedChanged(Message):
+    """Reruns, runs or CCDs are not what they were."""
+
+    def __init__(self, feed: Feed, snapshot: FeedSnapshot) -> None:
+        super().__init__()
+        self.feed, self.snapshot = feed, snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest picture counts."""
+        return isinstance(message, FeedChanged) and message.feed is self.feed
+
+
+class CatalogueChanged(Message):
+    """More raw frames are known."""
+
+    def __init__(self, feed: Feed, catalogue: Catalogue) -> None:
+        super().__init__()
+        self.feed, self.catalogue = feed, catalogue
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest catalogue counts."""
+        return isinstance(message, CatalogueChanged) and message.feed is self.feed
+
+
+class Feed(threading.Thread):
+    """Reads one repository until told to stop.
+
+    Parameters
+    ----------
+    butler : Butler
+        Of the repository.
+    post : callable
+        ``App.post_message``; called in this thread.
+    """
+
+    def __init__(self, butler: Butler, post: Callable[[Message], object]) -> None:
+        super().__init__(name="feed", daemon=True)
+        self._butler = butler
+        self._post = post
+        self._stop_asked = threading.Event()
+        self._nudged = threading.Event()
+        self._readers: dict[str, RerunReader] = {}
+        self._listed_at = 0.0
+        self._loader: CatalogueLoader | None = None
+        self._registry_stamp: tuple[int, int, int] | None = None
+        self._newest_frame = 0.0
+        self._rounds = 0
+        self.snapshot = NOTHING_KNOWN
+
+    @property
+    def rounds(self) -> int:
+        """How often everything was looked at; tests wait on it."""
+        return self._rounds
+
+    def stop(self) -> None:
+        """End soon; does not wait."""
+        self._stop_asked.set()
+        self._nudged.set()
+
+    def nudge(self) -> None:
+        """Look at once: something was started."""
+        self._listed_at = 0.0
+        self._nudged.set()
+
+    def run(self) -> None:
+        """Go round."""
+        while not self._stop_asked.is_set():
+            self._nudged.clear()
+            try:
+                self._read_catalogue()
+                reruns = self._read_reruns()
+                trouble = ""
+            except (SafelightError, OSError) as error:
+                reruns = self.snapshot.reruns
+                trouble = error.message if isinstance(error, SafelightError) else f"{error}."
+            except Exception as error:  # the feed must outlive what it reads
+                LOG.exception("the feed failed")
+                reruns, trouble = self.snapshot.reruns, f"{type(error).__name__}: {error}."
+            self._tell(reruns, trouble)
+            self._rounds += 1
+            self._nudged.wait(_LIVE_S if self.snapshot.live_runs else _IDLE_S)
+
+    def _tell(self, reruns: MappingProxyType[str, RerunView] | object, trouble: str) -> None:
+        old = self.snapshot
+        now = time.time()
+        assert not isinstance(reruns, str)
+        changed = reruns is not old.reruns or trouble != old.trouble or self._newest_frame != old.newest_frame
+        self.snapshot = replace(
+            old,
+            reruns=reruns,  # type: ignore[arg-type]
+            trouble=trouble,
+            newest_frame=self._newest_frame,
+            read_at=old.read_at if trouble else now,
+        )
+        if (changed or not self._rounds) and not self._stop_asked.is_set():
+            self._post(FeedChanged(self, self.snapshot))
+
+    # --- raw frames -------------------------------------------------------------------------------------------------
+
+    def _read_catalogue(self) -> None:
+        registry = self._butler.registry
+        status = registry.path.stat()
+        stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if stamp == self._registry_stamp:
+            return
+        from safelight_tui.session.catalogue import CatalogueLoader
+
+        if self._loader is None or self._registry_stamp is None or self._registry_stamp[0] != stamp[0]:
+            self._loader = CatalogueLoader(registry)
+        for catalogue in self._loader.read():
+            if self._stop_asked.is_set():
+                return
+            self._post(CatalogueChanged(self, catalogue))
+            self._newest_frame = self._age_of_newest(catalogue)
+        self._registry_stamp = stamp
+
+    def _age_of_newest(self, catalogue: Catalogue) -> float:
+        if not catalogue.size:
+            return 0.0
+        data_id = catalogue.data_id(catalogue.size - 1)
+        try:
+            return self._butler.uri("raw", data_id).stat().st_mtime
+        except (SafelightError, OSError):
+            return 0.0
+
+    # --- reruns -----------------------------------------------------------------------------------------------------
+
+    def _read_reruns(self) -> object:
+        if time.monotonic() - self._listed_at > _LISTING_S:
+            self._list_reruns()
+            self._listed_at = time.monotonic()
+        views = {name: reader.read() for name, reader in self._readers.items()}
+        old = self.snapshot.reruns
+        if len(views) == len(old) and all(old.get(name) is view for name, view in views.items()):
+            return old
+        return MappingProxyType(views)
+
+    def _list_reruns(self) -> None:
+        from safelight.butler.rerun import list_reruns
+        from safelight_tui.session.rerunreader import RerunReader
+
+        root: Path = self._butler.root
+        names = list_reruns(root)
+        for name in names:
+            if name not in self._readers:
+                self._readers[name] = RerunReader(name, root / "rerun" / name)
+        for name in self._readers.keys() - set(names):
+            del self._readers[name]

@@ -1,0 +1,1 @@
+"""The screens. `safelight_tui.screens.mode` says how to add one."""

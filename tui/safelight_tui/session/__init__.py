@@ -1,0 +1,1 @@
+"""What the application knows of one repository, in memory, for the event loop to read."""
