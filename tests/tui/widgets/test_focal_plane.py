@@ -203,6 +203,14 @@ async def test_a_metric_colours_by_value_and_failures_keep_their_letter() -> Non
         assert styles["029D"].bgcolor != styles["037D"].bgcolor
 
 
+async def test_a_metric_may_be_written_as_its_distance_from_a_value() -> None:
+    host = Host(FocalPlane(hsc_like()))
+    async with host.run_test(size=(80, 24)):
+        host.plane.update_cells({29: CellState(Status.DONE, 27.10), 37: CellState(Status.DONE, 27.15)})
+        host.plane.show_metric(MetricScale(27.0, 27.2, zero=27.13, factor=100))
+        assert lines(host.plane)[1].split()[-3:-1] == ["2.0", "-3"]
+
+
 def test_levels_of_a_scale_take_what_is_outside_or_absent() -> None:
     scale = MetricScale(0.0, 1.0)
     assert [scale.level(value) for value in (-5.0, 0.0, 0.5, 1.0, 9.0)] == [

@@ -34,10 +34,20 @@ class CellState:
 
 @dataclass(frozen=True, slots=True)
 class MetricScale:
-    """Colours CCDs by metric instead of status: `low` and below is level 0, `high` and above level 4."""
+    """Colours CCDs by metric instead of status: `low` and below is level 0, `high` and above level 4.
+
+    Only three characters of a number have room. What is written is (value - `zero`) x `factor`: a zeropoint says more
+    as hundredths of a magnitude from the median (``zero=27.13, factor=100``) than as 27.
+    """
 
     low: float
     high: float
+    zero: float = 0.0
+    factor: float = 1.0
+
+    def written(self, value: float | None) -> float | None:
+        """The number that is written on the CCD."""
+        return None if value is None else (value - self.zero) * self.factor
 
     def level(self, value: float | None) -> str:
         """Name of the level's tone; empty without a value."""
@@ -220,7 +230,8 @@ class FocalPlane(Widget, can_focus=True):
     def _text(self, cell: PlaneCell, line: int, width: int) -> str:
         state = self._states[cell.key]
         if line == 1:
-            return short_number(state.value, width) if cell.planned else " " * width
+            value = self.scale.written(state.value) if self.scale is not None else state.value
+            return " " + short_number(value, width - 1) if cell.planned else " " * width
         if width == 2:
             return state.status.letter.center(2)
         return cell.label.rjust(3)[-3:] + state.status.letter
