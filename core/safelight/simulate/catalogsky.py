@@ -34,6 +34,8 @@ _MATCH_ARCSEC = 0.5
 _PS1_POSITION_MAS = 8.0
 _GAIA_EPOCH_MJD = 57206.375  # 2015.5, where a catalogue says none
 _SHARD_DEPTH = 7
+_PS1_SATURATION_R = 16.0  # where the fragments of saturated stars end
+_FRAGMENTS_ARCSEC = 5.0
 #: r magnitude beyond which PS1's stacks miss most sources.
 _CATALOG_DEPTH_R = 23.7
 
@@ -227,7 +229,10 @@ def _without_doubles(sources: SkySources) -> SkySources:
 
 
 def _with_gaia(ps1: SkySources, gaia: SkySources) -> SkySources:
-    """PS1's sources with Gaia's places and motions where they match, and Gaia's other stars down to G about 18."""
+    """PS1's sources with Gaia's places and motions where they match, and Gaia's other stars down to G about 18.
+
+    PS1 breaks saturated stars up: what it has beside one is left out of the sky, unless Gaia saw it too.
+    """
     from scipy.spatial import cKDTree
 
     # PS1's mean epoch is about 2013: Gaia's stars are brought there for the comparison.
@@ -240,6 +245,12 @@ def _with_gaia(ps1: SkySources, gaia: SkySources) -> SkySources:
     ps1.ra_deg[matched], ps1.dec_deg[matched] = gaia.ra_deg[star], gaia.dec_deg[star]
     ps1.pm_ra_mas[matched], ps1.pm_dec_mas[matched] = gaia.pm_ra_mas[star], gaia.pm_dec_mas[star]
     ps1.is_star[matched], ps1.half_light_arcsec[matched] = True, 0.0
+    saturated = gaia.band("r") < _PS1_SATURATION_R
+    if saturated.any():
+        beside, _ = cKDTree(_unit_vectors(gaia[saturated].moved(-2.5))).query(_unit_vectors(ps1))
+        kept = beside > _chord(_FRAGMENTS_ARCSEC)
+        kept[matched] = True
+        ps1 = ps1[kept]
     alone = np.ones(len(gaia), dtype=bool)
     alone[star] = False
     near, _ = cKDTree(_unit_vectors(ps1)).query(_unit_vectors(gaia))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from astropy import units
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
@@ -151,6 +152,21 @@ def test_sources_unknown_to_gaia_lie_eight_mas_about_ps1s_places(real_catalogs, 
     pull = ((10 ** (0.4 * (31.4 - still.band("i"))) - fluxes) / np.where(measured, errors, 1.0))[measured]
     assert pull.std() == pytest.approx(1.0, rel=0.05)
     assert np.isfinite(sources.magnitudes).all()
+
+
+@pytest.mark.real_data
+def test_a_bright_star_of_gaia_is_in_the_sky_once_without_ps1s_fragments_of_it(real_catalogs, real_sky):
+    gaia = _read_all(real_catalogs / "gaia_dr2_20200414")
+    flux = np.ma.filled(gaia["phot_g_mean_flux"], np.nan)
+    bright = _coordinates(gaia)[flux > 10 ** (0.4 * (31.4 - 13.0))]
+    assert len(bright) > 20
+    sources = real_sky.sources(Circle(320.9, -0.38, 0.01), 2015.5)
+    sky = SkyCoord(sources.ra_deg, sources.dec_deg, unit="deg")
+    star, around, _, _ = sky.search_around_sky(bright, 3.0 * units.arcsec)
+    counts = np.bincount(star[sources.band("r")[around] < 17.0], minlength=len(bright))
+    assert (counts >= 1).all()
+    galaxies = around[~sources.is_star[around]]
+    assert (sources.band("r")[galaxies] > 23.0).all()  # the synthetic background is everywhere
 
 
 @pytest.mark.real_data
