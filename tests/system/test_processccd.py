@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,36 @@ def test_the_same_line_again_does_nothing(call: Call, done: Path, tiny_night: Pa
     assert result.code == 0
     assert "2 skipped" in result.err
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_repository_that_was_moved_or_is_reached_by_a_link_stays_done(
+    call: Call, done: Path, tiny_night: Path, tmp_path: Path
+) -> None:
+    def states(root: Path) -> list[tuple[str, str]]:
+        plan = json.loads(call(safelight, "plan", root, "--rerun", "first", "--format", "json").out)
+        return [(ccd["code"], ccd["reason"]) for ccd in plan["ccds"]]
+
+    link = tmp_path / "link"
+    link.symlink_to(tiny_night)
+    assert {code for code, _ in states(link)} == {"UNCHANGED"}
+    moved = tmp_path / "moved"
+    shutil.copytree(tiny_night, moved, copy_function=os.link)
+    assert {code for code, _ in states(moved)} == {"UNCHANGED"}
+    bias = next((moved / "CALIB" / "BIAS").rglob("*-016.fits"))
+    copy = tmp_path / "bias"
+    shutil.copy(bias, copy)  # a newer file of the same content
+    copy.replace(bias)
+    assert {code for code, _ in states(moved)} == {"UNCHANGED"}
+    other = bytearray(bias.read_bytes())
+    other[-3000] ^= 1
+    bias.unlink()
+    bias.write_bytes(other)
+    assert [code for code, _ in states(moved)] == ["INPUTS_CHANGED", "UNCHANGED"]
+    assert "bias" in states(moved)[0][1]
+    plan = json.loads(call(safelight, "plan", moved, "--rerun", "first", "--format", "json").out)
+    catalog = plan["ccds"][1]["catalogs"][0]
+    (moved / "ref_cats" / catalog["name"] / f"{catalog['shards'][0]}.fits").unlink()
+    assert states(moved)[1] == ("INPUTS_CHANGED", "other shards of the reference catalogues are there now")
 
 
 def test_a_plan_of_a_finished_rerun_skips_all_and_says_why(call: Call, done: Path, tiny_night: Path) -> None:

@@ -24,25 +24,29 @@ safelight check DATA
   safelight check DATA --rerun first --quick"""
 
 _TEMPORARY = re.compile(r"\..+\.tmp-[0-9]+-[0-9a-f]+")
-_OWN = (".safelight", "logs", "config", "schema")
+_OWN = (".safelight", "logs", "config", "schema", "rerun")
 _OWN_FILES = ("repositoryCfg.yaml", "_mapper", "_parent")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     parser = Parser(prog="safelight check", description=_DESCRIPTION, example=_EXAMPLE)
-    parser.add_argument("input", metavar="DATA", help="the repository")
+    parser.add_argument("input", metavar="DATA", help="the repository, or one output repository (--output)")
     parser.add_argument("--rerun", action="append", metavar="NAME", help="only this rerun (repeatable; default: all)")
     parser.add_argument("--quick", action="store_true", help="compare sizes only, not checksums")
     options = parser.parse_args(arguments_of(argv))
+    from safelight.butler.datasets import LEDGER_PATH
     from safelight.butler.repository import open_repository
     from safelight.butler.rerun import list_reruns
     from safelight.butler.roots import resolve_roots
 
     root = open_repository(resolve_roots(options.input).root).root
-    reruns = options.rerun or list_reruns(root)
-    damaged = sum(check_rerun(root / "rerun" / name, name, checksums=not options.quick) for name in reruns)
-    print(f"{len(reruns)} reruns: " + (f"{damaged} files damaged or missing" if damaged else "all files are whole"))
+    outputs = {name: root / "rerun" / name for name in options.rerun or list_reruns(root)}
+    if not options.rerun and (root / LEDGER_PATH).is_file():
+        outputs = {str(root): root} | outputs
+    damaged = sum(check_rerun(path, name, checksums=not options.quick) for name, path in outputs.items())
+    count = "1 rerun" if len(outputs) == 1 else f"{len(outputs)} reruns"
+    print(f"{count}: " + (f"{damaged} files damaged or missing" if damaged else "all files are whole"))
     return 1 if damaged else 0
 
 

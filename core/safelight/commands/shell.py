@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -69,7 +70,12 @@ def guarded(program: str, run: Callable[[], int]) -> int:
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
-        print(f"{program}: {where}{error.strerror or error}. [SYSTEM_ERROR]", file=sys.stderr)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        print(
+            f"{program}: {where}{error.strerror or error}. [{'DISK_FULL' if full else 'SYSTEM_ERROR'}]", file=sys.stderr
+        )
+        if full:
+            print("  hint: Free some space, then give the same command again.", file=sys.stderr)
         if error.filename is None:
             abandon_stdout()
         return 1

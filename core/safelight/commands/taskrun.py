@@ -98,7 +98,8 @@ def check_clobbering(butler: Butler) -> None:
         raise UsageError(
             "CLOBBERS_INPUT", f"--clobber-output would delete the input: {output} is or holds it.", "Name a rerun."
         )
-    made_by_run = (output / "repositoryCfg.yaml").is_file() and not (output / "registry.sqlite3").exists()
+    marked = any((output / name).exists() for name in ("repositoryCfg.yaml", "_parent"))
+    made_by_run = marked and not (output / "registry.sqlite3").exists()
     if output.is_dir() and any(output.iterdir()) and not made_by_run:
         raise UsageError(
             "CLOBBERS_OTHER_FILES",

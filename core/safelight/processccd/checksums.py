@@ -40,14 +40,19 @@ class Checksums:
         return InputFile(role, *stamp, checksum)
 
 
-def unchanged(recorded: InputFile, checksums: Checksums) -> bool:
-    """Whether a file is what it was: by size and time, or, if only the time differs, by its checksum."""
-    path = Path(recorded.path)
+def unchanged(recorded: InputFile, checksums: Checksums, path: Path | None = None) -> bool:
+    """Whether a file is what it was: by size and time, or, if only the time differs, by its checksum.
+
+    `path` is where the file is looked for now, by default where it was then. A repository that is reached by another
+    path, or was moved, has the same files under other names; a file of another name has to show its checksum.
+    """
+    before = Path(recorded.path)
+    path = before if path is None else path
     try:
         now = checksums.fingerprint(recorded.role, path, compute=False)
         if now.size != recorded.size:
             return False
-        if now.mtime_ns == recorded.mtime_ns:
+        if now.mtime_ns == recorded.mtime_ns and (path.name == before.name or path.samefile(before)):
             return True
         return bool(recorded.sha256) and checksums.fingerprint(recorded.role, path).sha256 == recorded.sha256
     except OSError:

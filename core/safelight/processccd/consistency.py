@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from safelight.butler.atomic import make_directory, write_text
+from safelight.butler.atomic import make_directory, write_text, writing_errors
 from safelight.butler.backups import back_up
 from safelight.errors import ConfigurationMismatch, RepositoryError
 from safelight.processccd.config import ProcessCcdConfig
@@ -105,11 +105,12 @@ def read_versions(path: Path) -> dict[str, str]:
 def rerun_lock(output: Path) -> Iterator[None]:
     """Keep other runs out of a rerun for as long as this lasts; a killed holder's lock is gone with it.
 
-    Raises `RepositoryError` RERUN_BUSY, naming the process that has it.
+    Raises `RepositoryError` RERUN_BUSY, naming the process that has it, or NOT_WRITABLE.
     """
     path = output / ".safelight" / "run.lock"
     make_directory(path.parent)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    with writing_errors(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -252,23 +252,44 @@ class _Planner:
             return "OUTPUTS_CHANGED", damaged[0].rstrip(".")
         if recorded.config_hash != self.config_hash:
             return "CONFIG_CHANGED", "the configuration has changed since"
-        before = {file.role: file for file in recorded.inputs if file.role in ("raw", "bias", "dark", "flat")}
         now = inputs.paths()
-        changed = [role for role in now.keys() | before.keys() if now.get(role) != _path(before.get(role))]
-        if changed:
-            return "INPUTS_CHANGED", f"another {' and '.join(sorted(changed))} is used now"
+        before = {file.role for file in recorded.inputs} & {"raw", "bias", "dark", "flat"}
+        if now.keys() != before:
+            return "INPUTS_CHANGED", f"another set of inputs is used now: {_other(before, now.keys())}"
         for file in recorded.inputs:
+            if file.role in ("astrometry", "photometry"):
+                continue
             if file.role == "camera":
                 same = file.sha256 == self._camera.sha256
             elif file.role == "defects":
                 same = file.sha256 == defects_fingerprint(inputs.defects_origin, inputs.defects).sha256
             else:
-                same = unchanged(file, self._checksums)
+                same = unchanged(file, self._checksums, Path(now[file.role]))
+                if not same and Path(now[file.role]).name != Path(file.path).name:
+                    return "INPUTS_CHANGED", f"another {file.role} is used now: {now[file.role]}"
             if not same:
                 return "INPUTS_CHANGED", f"the {file.role} input has changed: {file.path}"
-        used = {Path(file.path).parent for file in recorded.inputs if file.role in ("astrometry", "photometry")}
-        if {catalog.path for catalog in inputs.catalogs} != used:
+        return self._changed_references(recorded, inputs)
+
+    def _changed_references(self, recorded: RecordedCcd, inputs: _Inputs) -> tuple[str, str] | None:
+        """Shards are known by the names of their catalogue and their own; the repository may have moved."""
+        before = {
+            (Path(file.path).parent.name, Path(file.path).name): file
+            for file in recorded.inputs
+            if file.role in ("astrometry", "photometry")
+        }
+        now = {
+            (catalog.name, f"{shard}.fits"): catalog.path / f"{shard}.fits"
+            for catalog in inputs.catalogs
+            for shard in catalog.shards
+        }
+        if {name for name, _ in before} != {name for name, _ in now}:
             return "INPUTS_CHANGED", "other reference catalogues are used now"
+        if before.keys() != now.keys():
+            return "INPUTS_CHANGED", "other shards of the reference catalogues are there now"
+        for key, file in before.items():
+            if not unchanged(file, self._checksums, now[key]):
+                return "INPUTS_CHANGED", f"the {file.role} input has changed: {now[key]}"
         return None
 
     def total_seconds(self, ccds: Iterable[PlannedCcd]) -> float | None:
@@ -287,8 +308,10 @@ class _Planner:
         return int(count * per_ccd)
 
 
-def _path(file: InputFile | None) -> str | None:
-    return file.path if file else None
+def _other(before: Iterable[str], now: Iterable[str]) -> str:
+    """Which kinds of input came or went."""
+    came, went = sorted(set(now) - set(before)), sorted(set(before) - set(now))
+    return ", ".join([f"with {kind}" for kind in came] + [f"without {kind}" for kind in went])
 
 
 def _state_of(recorded: RecordedCcd | None) -> State:

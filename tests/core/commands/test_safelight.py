@@ -112,6 +112,9 @@ def test_check_finds_damage_and_tells_it_from_leftovers(call: Call, listing: Pat
     DatasetLedger(rerun).record_ccd(CcdRecord({"visit": 1, "ccd": 1}, "done"), [file_record("calexp", file)])
     whole = call(main, "check", listing)
     assert whole.code == 0
+    by_itself = call(main, "check", rerun)
+    assert by_itself.out.splitlines()[-1] == "1 rerun: all files are whole"
+    assert ": 3 files recorded" in by_itself.out
     assert "not recorded: 00671/left.fits" in whole.err
     assert "temporary: 00671/.CORR.fits.tmp" in whole.err
     file.write_bytes(b"y" * 100)
