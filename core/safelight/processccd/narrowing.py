@@ -8,14 +8,14 @@ All words must hold. A word is
   ``disputed``), or ``outlier``;
 * anything else: text that occurs in the status, a caveat, a failure's code or message, or a comment, case ignored.
 
-An exclamation mark in front negates a word.
+An exclamation mark in front negates a word; ``^`` joins alternatives: ``bad^look``.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
 _STATUS = {
     "done": ("done", "done-with-caveats"),
     "clean": ("done",),
+    "caveat": ("done-with-caveats",),
     "caveats": ("done-with-caveats",),
     "failed": ("failed",),
     "cancelled": ("cancelled",),
@@ -88,9 +89,13 @@ def parse_narrowing(text: str, metrics: Collection[str]) -> Narrowing:
         if comparison:
             holds = _comparison(comparison, metrics, word.span())
         else:
-            holds = _named(body)
+            holds = _any_of([_named(part) for part in body.split("^") if part])
         words.append(_Word(word.text, _not(holds) if negated else holds))
     return Narrowing(tuple(words))
+
+
+def _any_of(tests: Sequence[Callable[[Row], bool]]) -> Callable[[Row], bool]:
+    return lambda row: any(holds(row) for holds in tests)
 
 
 def _not(holds: Callable[[Row], bool]) -> Callable[[Row], bool]:

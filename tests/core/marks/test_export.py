@@ -69,6 +69,7 @@ def chosen(rerun: Path, words: str) -> list[int]:
         ("few_stars", [3, 4]),
         ("outlier", [7]),
         ("bad", [5]),
+        ("bad^look", [5, 6]),
         ("marked !bad", [6]),
         ("disputed", []),
         ("'second night'", [6]),
