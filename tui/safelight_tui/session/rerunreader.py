@@ -161,8 +161,18 @@ class _RunFollower:
             self._change(event.ccd, metrics=event.values)
         elif isinstance(event, events.CcdFinished):
             self._finish(event)
+        elif isinstance(event, events.Heartbeat):
+            self.view = replace(self.view, paused=event.paused)
+        elif isinstance(event, events.RunControlled):
+            self._obey(event.request)
         elif isinstance(event, events.RunFinished):
             self.view = replace(self.view, finished=event.time, exit_code=event.exit_code, alive=False)
+
+    def _obey(self, word: str) -> None:
+        if word in ("pause", "resume"):
+            self.view = replace(self.view, paused=word == "pause")
+        else:
+            self.view = replace(self.view, stopping=word)
 
     def _begin(self, event: events.RunStarted) -> None:
         for ccd in event.ccds:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from safelight_tui.session.holdings import Holdings
 from safelight_tui.widgets.status import Status
 
 __all__ = ["NOTHING_KNOWN", "CcdState", "FeedSnapshot", "RerunView", "RunView", "status_of"]
@@ -89,6 +90,8 @@ class RunView:
     exit_code: int | None = None
     alive: bool = False
     """Its process lives; of a run on another host: it was heard of within the last minute."""
+    paused: bool = False
+    stopping: str = ""  # cancel, cancel-now: what was asked of it
 
     @property
     def live(self) -> bool:
@@ -165,6 +168,7 @@ class FeedSnapshot:
     """Everything the feed has seen; a new one replaces the old. What did not change is the same object in both."""
 
     reruns: Mapping[str, RerunView] = field(default_factory=lambda: MappingProxyType({}))
+    holdings: Holdings = field(default_factory=Holdings)
     newest_frame: float = 0.0  # modification time of the newest raw file
     read_at: float = 0.0  # when the feed last went round without an error
     trouble: str = ""  # the sentence of the error it met last time
