@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from textual.app import App
 from textual.driver import Driver
@@ -82,7 +82,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         mode: partial(_screen, mode) for mode in (*MODES, "start")
     }
     CSS = """
-    Screen { background: $surface; color: $foreground; }
+    ModeScreen { background: $surface; color: $foreground; }
     Toast { max-width: 76; }
     """
     BINDINGS = ACTIONS.bindings("everywhere")
@@ -372,6 +372,15 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         """Show an error as its sentence and hint."""
         text = error.message + (f"\n{error.hint}" if error.hint else "")
         self.notify(text, title=error.code, severity="error", timeout=12, markup=False)
+
+    def write_control(self, sequence: str) -> None:
+        """Write a control sequence to the terminal."""
+        if self._driver is not None:
+            self._driver.write(sequence)
+
+    def say(self, text: str, *, severity: Literal["information", "warning", "error"] = "information") -> None:
+        """Show a sentence for a moment; it is never markup."""
+        self.notify(text, severity=severity, markup=False)
 
     def action_palette(self) -> None:
         """Open the palette."""

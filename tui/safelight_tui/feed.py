@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from safelight.errors import SafelightError
+from safelight_tui.session.holdings import Holdings, HoldingsReader
 from safelight_tui.session.reruns import NOTHING_KNOWN, FeedSnapshot, RerunView
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ LOG = logging.getLogger("safelight.tui")
 _LIVE_S = 0.1
 _IDLE_S = 0.5
 _LISTING_S = 2.0
+_SIGN_OF_LIFE_S = 5.0
 
 
 class FeedChanged(Message):
@@ -77,9 +78,12 @@ class Feed(threading.Thread):
         self._nudged = threading.Event()
         self._readers: dict[str, RerunReader] = {}
         self._listed_at = 0.0
+        self._holdings = HoldingsReader(butler)
+        self._holdings_at = -1.0
         self._loader: CatalogueLoader | None = None
         self._registry_stamp: tuple[int, int, int] | None = None
         self._newest_frame = 0.0
+        self._told_at = 0.0
         self._rounds = 0
         self.snapshot = NOTHING_KNOWN
 
@@ -104,32 +108,29 @@ class Feed(threading.Thread):
             self._nudged.clear()
             try:
                 self._read_catalogue()
-                reruns = self._read_reruns()
+                reruns, holdings = self._read_reruns(), self._read_holdings()
                 trouble = ""
             except (SafelightError, OSError) as error:
-                reruns = self.snapshot.reruns
+                reruns, holdings = self.snapshot.reruns, self.snapshot.holdings
                 trouble = error.message if isinstance(error, SafelightError) else f"{error}."
             except Exception as error:  # the feed must outlive what it reads
                 LOG.exception("the feed failed")
-                reruns, trouble = self.snapshot.reruns, f"{type(error).__name__}: {error}."
-            self._tell(reruns, trouble)
+                reruns, holdings = self.snapshot.reruns, self.snapshot.holdings
+                trouble = f"{type(error).__name__}: {error}."
+            self._tell(reruns, holdings, trouble)
             self._rounds += 1
             self._nudged.wait(_LIVE_S if self.snapshot.live_runs else _IDLE_S)
 
-    def _tell(self, reruns: MappingProxyType[str, RerunView] | object, trouble: str) -> None:
+    def _tell(self, reruns: Mapping[str, RerunView], holdings: Holdings, trouble: str) -> None:
         old = self.snapshot
-        now = time.time()
-        assert not isinstance(reruns, str)
-        changed = reruns is not old.reruns or trouble != old.trouble or self._newest_frame != old.newest_frame
-        self.snapshot = replace(
-            old,
-            reruns=reruns,  # type: ignore[arg-type]
-            trouble=trouble,
-            newest_frame=self._newest_frame,
-            read_at=old.read_at if trouble else now,
-        )
+        new = FeedSnapshot(reruns, holdings, self._newest_frame, old.read_at if trouble else time.time(), trouble)
+        self.snapshot = new
+        changed = reruns is not old.reruns or holdings is not old.holdings
+        changed |= trouble != old.trouble or new.newest_frame != old.newest_frame
+        changed |= new.read_at - self._told_at > _SIGN_OF_LIFE_S
         if (changed or not self._rounds) and not self._stop_asked.is_set():
-            self._post(FeedChanged(self, self.snapshot))
+            self._told_at = new.read_at
+            self._post(FeedChanged(self, new))
 
     # --- raw frames -------------------------------------------------------------------------------------------------
 
@@ -161,7 +162,13 @@ class Feed(threading.Thread):
 
     # --- reruns -----------------------------------------------------------------------------------------------------
 
-    def _read_reruns(self) -> object:
+    def _read_holdings(self) -> Holdings:
+        if self._listed_at != self._holdings_at:
+            self._holdings_at = self._listed_at
+            return self._holdings.read()
+        return self._holdings.holdings
+
+    def _read_reruns(self) -> Mapping[str, RerunView]:
         if time.monotonic() - self._listed_at > _LISTING_S:
             self._list_reruns()
             self._listed_at = time.monotonic()

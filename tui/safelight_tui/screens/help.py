@@ -26,7 +26,8 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen TextPane { width: 76; height: 90%; border: solid $primary; padding: 0 1; background: $surface; }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape,question_mark,f1", "app.back", "Close")]
+    # The application's own keys do nothing while a dialog is open.
+    BINDINGS: ClassVar[list[BindingType]] = [("q,backspace,ctrl+g,escape,question_mark,f1", "dismiss", "Close")]
 
     def __init__(self, mode: str, purpose: str, focus: str) -> None:
         super().__init__()

@@ -156,6 +156,19 @@ class Session:
         everything = not (self.marked and self.marked & self.filter.view) and self.filter.view == self.filter.rows
         return self.filter.id_text if everything else self.id_text(self.chosen_rows())
 
+    def id_arguments(self) -> list[str]:
+        """The words ``--id ...`` that select exactly `chosen_rows` on a command line."""
+        from safelight.dataid import parse
+
+        return parse(self.chosen_id_text()).to_id_arguments()
+
+    def command_line(self) -> str:
+        """The ``processCcd.py`` line that runs `chosen_rows` in the chosen rerun, quoted for a shell."""
+        import shlex
+
+        rerun = self.rerun.name if self.rerun is not None else (self._rerun or "first")
+        return shlex.join(["processCcd.py", str(self.root), "--rerun", rerun, *self.id_arguments()])
+
     def id_text(self, rows: Iterable[int]) -> str:
         """``--id`` text that selects exactly these rows."""
         return id_text([self.catalogue.data_id(row) for row in rows], self.catalogue.identity)
