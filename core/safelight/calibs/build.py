@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from safelight import isr
-from safelight.butler.atomic import atomic_path
+from safelight.butler.atomic import atomic_path, writing_errors
 from safelight.butler.butler import Butler
 from safelight.calibs.config import BuildConfig, Kind
 from safelight.calibs.master import Progress, build_bias, build_dark, build_flat, build_master
+from safelight.calibs.mosaic import mosaic_scales
 from safelight.errors import DatasetNotFound, ProcessingError, SafelightError, UsageError
 from safelight.exposure import MasterFrame
 from safelight.exposure.fits import read_master, write_master
@@ -72,8 +78,9 @@ def build_masters(
     """Make masters of `kind` from the raw frames of `rows` (of `Butler.query`), and register them.
 
     Frames are grouped by CCD, flats also by filter. Darks are freed of the master bias that is valid for them, flats of
-    bias and dark; a dark for which there is no bias keeps it. Each master is written and registered before the next is
-    begun, and a CCD that fails does not stop the others.
+    bias and dark; a dark for which there is no bias keeps it. Each bias and dark is written and registered before the
+    next is begun. Flats wait for each other: those of one filter that are built together keep the relative levels of
+    their CCDs, with a mean of 1. A CCD that fails does not stop the others.
 
     Parameters
     ----------
@@ -92,16 +99,70 @@ def build_masters(
         raise UsageError("NO_FRAMES", f"There are no raw frames to make a {kind} of.")
     target = Path(calib_root or butler.calib_root or Path(butler.root) / "CALIB")
     report = BuildReport()
-    for (ccd, filter_name), group in _groups(kind, rows):
-        try:
-            master = _build_group(butler, kind, ccd, filter_name, group, config, scratch, progress)
-            path = _register(butler, target, kind, ccd, master, validity_days, replace)
-        except SafelightError as error:
-            report.failed.append(BuildFailure(ccd, filter_name, error))
-            _say(progress, f"{kind} of CCD {ccd} failed: {error.message}")
-        else:
-            report.built.append(BuiltMaster(ccd, filter_name, len(group), path))
+    waiting: list[_WaitingFlat] = []
+    with tempfile.TemporaryDirectory(prefix="safelight-flats-", dir=scratch) as folder:
+        for (ccd, filter_name), group in _groups(kind, rows):
+            with _failures(report, kind, ccd, filter_name, progress):
+                master = _build_group(butler, kind, ccd, filter_name, group, config, scratch, progress)
+                if kind == "flat":
+                    waiting.append(_put_aside(master, ccd, filter_name, group, Path(folder)))
+                else:
+                    path = _register(butler, target, kind, ccd, master, validity_days, replace)
+                    report.built.append(BuiltMaster(ccd, filter_name, len(group), path))
+        for flat, scale in _scaled(waiting):
+            with _failures(report, kind, flat.ccd, flat.filter_name, progress):
+                path = _register(butler, target, kind, flat.ccd, flat.read(scale), validity_days, replace)
+                report.built.append(BuiltMaster(flat.ccd, flat.filter_name, len(flat.levels), path))
     return report
+
+
+@contextmanager
+def _failures(report: BuildReport, kind: Kind, ccd: int, filter_name: str, progress: Progress | None) -> Iterator[None]:
+    """Put an error of one CCD into the report."""
+    try:
+        yield
+    except SafelightError as error:
+        report.failed.append(BuildFailure(ccd, filter_name, error))
+        _say(progress, f"{kind} of CCD {ccd} failed: {error.message}")
+
+
+@dataclass(frozen=True, slots=True)
+class _WaitingFlat:
+    """A flat of median 1 on the disk, until the levels of all CCDs are known."""
+
+    ccd: int
+    filter_name: str
+    levels: dict[Any, float]  # visit -> median counts
+    path: Path
+    header: dict[str, Any]
+
+    def read(self, scale: float) -> MasterFrame:
+        """The flat with its level in the mosaic."""
+        master = read_master(self.path)
+        master.image *= np.float32(scale)
+        if master.variance is not None:
+            master.variance *= np.float32(scale**2)
+        return replace_fields(master, header=self.header | {"CCDLEVEL": scale})
+
+
+def _put_aside(
+    master: MasterFrame, ccd: int, filter_name: str, rows: Sequence[Mapping[str, Any]], folder: Path
+) -> _WaitingFlat:
+    path = folder / f"{filter_name}-{ccd}.fits"
+    with writing_errors(path):
+        write_master(path, master)
+    levels = {row["visit"]: float(master.header[f"CPP_INPUT_SCALE_{n}"]) for n, row in enumerate(rows)}
+    return _WaitingFlat(ccd, filter_name, levels, path, dict(master.header))
+
+
+def _scaled(waiting: Sequence[_WaitingFlat]) -> Iterator[tuple[_WaitingFlat, float]]:
+    """Each flat with the level of its CCD relative to the others of its filter."""
+    for name in dict.fromkeys(flat.filter_name for flat in waiting):
+        flats = [flat for flat in waiting if flat.filter_name == name]
+        levels = {(visit, flat.ccd): level for flat in flats for visit, level in flat.levels.items()}
+        scales = mosaic_scales(levels)
+        for flat in flats:
+            yield flat, scales[flat.ccd]
 
 
 def _say(progress: Progress | None, line: str) -> None:

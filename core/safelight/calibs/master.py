@@ -2,7 +2,7 @@
 
 Each raw frame goes through the same signature removal as a science frame, as far as it makes sense for its kind, and
 is kept on disk; then the frames are combined band by band with clipping. A flat is divided by its own median first, so
-that a master flat has a median near 1 on every CCD: the ratios of the CCDs of a mosaic are left to their zeropoints.
+that a master flat has a median near 1 on every CCD; `calibs.mosaic` puts the ratios of the CCDs back.
 """
 
 from __future__ import annotations

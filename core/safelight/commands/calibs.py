@@ -22,6 +22,10 @@ safelight calibs build bias DATA --id dataType=BIAS
   safelight calibs build flat DATA --id dataType=DOMEFLAT filter=HSC-I
   safelight calibs list DATA"""
 
+_BUILD = """\
+Combine raw frames into masters. Flats of one filter that are built in one go keep the relative
+levels of their CCDs, which gives all CCDs of a mosaic one zeropoint."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
@@ -45,7 +49,7 @@ class _Sub(Parser):
 
     def __init__(self, **options: Any) -> None:
         name = str(options["prog"])
-        what = "Combine raw frames into masters." if name.endswith("build") else "List master calibrations."
+        what = _BUILD if name.endswith("build") else "List master calibrations."
         super().__init__(prog=name, description=what, example=_EXAMPLE)
 
 
