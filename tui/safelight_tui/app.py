@@ -19,6 +19,7 @@ from safelight_tui.actions import ACTIONS, Registry
 from safelight_tui.controller import Controller
 from safelight_tui.feed import CatalogueChanged, Feed, FeedChanged
 from safelight_tui.jobs import JobEnded, Jobs
+from safelight_tui.runs.bells import Bells
 from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.session.session import Session
 from safelight_tui.state import Remembered, load_state, save_state, state_path
@@ -34,14 +35,14 @@ MODES = ("browse", "plan", "run", "logs", "image", "triage")
 
 SCREENS: Mapping[str, str] = {
     "browse": "safelight_tui.screens.browse:BrowseScreen",
+    "plan": "safelight_tui.screens.plan:PlanScreen",
+    "run": "safelight_tui.screens.run:RunScreen",
+    "logs": "safelight_tui.screens.logs:LogsScreen",
     "start": "safelight_tui.screens.start:StartScreen",
 }
 """Module and class of each screen; imported when first shown."""
 
 NOT_BUILT: Mapping[str, str] = {
-    "plan": "what a run of the selection would do, as safelight plan prints it.",
-    "run": "the focal plane of a run, its CCDs by stage, and its log.",
-    "logs": "the logs of a run and of its CCDs, which lie in rerun/NAME/logs.",
     "image": "the pixels of the CCD under the cursor.",
     "triage": "metrics of CCDs and visits, as safelight report prints them, with marks.",
 }
@@ -109,6 +110,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         self.state_file = state_file or state_path()
         self.remembered: Remembered = load_state(self.state_file)
         self.opening: Path | None = None
+        self.bells = Bells()
         self._modes_before: list[str] = []
         self.theme = choose_theme(self.remembered.theme, os.environ)
 
@@ -143,6 +145,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         session.choose_rerun(state.rerun)
         session.want_filter(state.filter)
         self.session = session
+        self.bells = Bells()
         self.feed = Feed(butler, self.post_message)
         self.feed.start()
         self.save_state()
@@ -207,6 +210,9 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         selection = self.session.set_feed(event.snapshot)
         self.tell("feed", *(("selection",) if selection else ()))
         self._show_title()
+        for ring in self.bells.notice(event.snapshot):
+            self.bell()
+            self.say(ring.text, severity="error" if ring.bad else "information")
 
     def _show_title(self) -> None:
         set_title = getattr(self._driver, "set_title", None)

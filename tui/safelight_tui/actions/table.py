@@ -99,6 +99,13 @@ def _screens() -> Iterator[Action]:
                  ("writable",), shown=True)
     yield Action("chain_rerun", "plan", ("c",), "Chain", "Read from the chosen rerun and write to a new one.",
                  ("rerun", "writable"))
+    yield Action("try_ccd", "plan", ("t",), "Try CCD",
+                 "Run the CCD under the cursor in this program, into a scratch rerun.", ("plan", "writable"))
+    yield Action("toggle_redo", "plan", ("o",), "Redo", "Do finished CCDs again, or skip them as usual.", ("plan",))
+    yield Action("previous_visit", "run", ("(",), "Previous visit", "Show the visit before on the focal plane.")
+    yield Action("next_visit", "run", (")",), "Next visit", "Show the next visit on the focal plane.")
+    yield Action("choose_run", "run", ("o",), "Other run", "Choose which run to watch, wherever it was started.",
+                 command="safelight runs", shown=True)
     yield Action("pause_run", "run", ("P",), "Pause", "Start no further CCDs; press again to go on.",
                  ("run_live", "writable"), command="safelight pause", shown=True)
     yield Action("cancel_run", "run", ("X",), "Cancel", "End after the CCDs in work; press twice to end now.",

@@ -1,0 +1,1 @@
+"""Planning, starting and controlling runs; nothing here draws."""

@@ -1,0 +1,142 @@
+"""Making a plan with its configuration, explained value by value; to be called in a thread. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from safelight.errors import EmptySelection
+from safelight_tui.runs.request import RunRequest
+
+if TYPE_CHECKING:
+    from safelight.commands.taskrun import PreparedTask
+    from safelight.processccd.logout import LogoutSafety
+    from safelight.processccd.plan import Plan
+
+__all__ = ["ConfigValue", "PlanPicture", "frozen_config", "make_picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigValue:
+    """One field of the configuration; values as they are written on a command line."""
+
+    path: str
+    value: str
+    source: str
+    default: str
+    doc: str
+    type: str
+    frozen: str | None = None  # what the rerun has, where that is another value
+    frozen_source: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is not the default."""
+        return self.value != self.default
+
+
+@dataclass(frozen=True)
+class PlanPicture:
+    """A plan with what the screen shows beside it."""
+
+    request: RunRequest
+    plan: Plan
+    config: Mapping[str, ConfigValue]
+    notes: tuple[str, ...] = ()
+    exists: bool = False  # whether the rerun does
+    safety: LogoutSafety | None = field(default=None, compare=False)
+
+    @property
+    def differing(self) -> list[ConfigValue]:
+        """Fields in which the rerun's own configuration is another."""
+        return [value for value in self.config.values() if value.frozen is not None]
+
+    @property
+    def runnable(self) -> bool:
+        """Whether anything can be run, and the rerun would take it."""
+        return bool(self.plan.with_action("run")) and not self.differing
+
+
+def make_picture(request: RunRequest) -> PlanPicture:
+    """Plan what is requested.
+
+    Raises
+    ------
+    SafelightError
+        The data IDs, the configuration or the repository cannot be used; the sentence is for the user.
+    """
+    from safelight.commands.taskrun import prepare
+    from safelight.processccd.logout import logout_safety
+
+    task = prepare(request.options())
+    rows, notes = _select(task, request)
+    return PlanPicture(
+        request,
+        task.plan(rows),
+        explain_config(task),
+        tuple(notes),
+        request.output.is_dir(),
+        logout_safety(),
+    )
+
+
+def _select(task: PreparedTask, request: RunRequest) -> tuple[list[dict[str, Any]], list[str]]:
+    """As processCcd.py selects, with its notes kept instead of printed."""
+    (words,) = request.options().ids or [[]]
+    try:
+        selection = task.butler.query(words)
+    except EmptySelection as error:
+        raise EmptySelection(error.code, error.message, error.hint) from error
+    return list(selection.rows), list(selection.notes)
+
+
+def explain_config(task: PreparedTask) -> dict[str, ConfigValue]:
+    """Every field with its value, who set it, its default, and what the rerun has instead."""
+    from safelight.processccd.consistency import compare_config
+    from safelight.processccd.overrides import config_fields, flatten
+
+    output = task.butler.require_output()
+    differences = {item.path: item for item in compare_config(output, task.config, task.layers)}
+    values = flatten(task.config)
+    explained = {}
+    for path, about in config_fields().items():
+        differing = differences.get(path)
+        explained[path] = ConfigValue(
+            path=path,
+            value=as_text(values[path]),
+            source=task.layers.source(path),
+            default=as_text(task.layers.history(path)[0].value),
+            doc=about.description or "",
+            type=getattr(about.annotation, "__name__", str(about.annotation)).replace("typing.", ""),
+            frozen=as_text(differing.stored) if differing else None,
+            frozen_source=differing.stored_source if differing else "",
+        )
+    return explained
+
+
+def as_text(value: Any) -> str:
+    """A value as ``-c path=`` takes it."""
+    from safelight.processccd.savedconfig import literal
+
+    return value if isinstance(value, str) else literal(value)
+
+
+def frozen_config(request: RunRequest) -> dict[str, str]:
+    """The ``-c`` values with which a plan has the very configuration that the rerun already has; empty for a new one.
+
+    Fields that this version does not know are left out.
+    """
+    from dataclasses import replace
+
+    from safelight.commands.taskrun import prepare
+    from safelight.processccd.consistency import compare_config
+    from safelight.processccd.overrides import config_fields
+
+    if not (request.output / "config" / "processCcd.py").is_file():
+        return {}
+    task = prepare(replace(request, config={}).options())
+    output = task.butler.require_output()
+    found = compare_config(output, task.config, task.layers)
+    known = config_fields()
+    return {item.path: as_text(item.stored) for item in found if item.path in known and item.stored_source != ""}

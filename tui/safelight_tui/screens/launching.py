@@ -1,0 +1,127 @@
+"""What the screens that start runs have in common: the question before it, the worker, and what the worker says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from safelight_tui.runs.request import RunRequest
+from safelight_tui.runs.worker import RunWorker
+from safelight_tui.screens.mode import ModeScreen
+
+if TYPE_CHECKING:
+    from safelight_tui.runs.planning import PlanPicture
+
+__all__ = ["LaunchingScreen", "default_processes"]
+
+
+def default_processes() -> int:
+    """As many as there are cores for this program."""
+    import os
+
+    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+class LaunchingScreen(ModeScreen):
+    """A screen that starts runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run_workers: list[RunWorker] = []
+
+    def make_plan(
+        self, request: RunRequest, then: Callable[[PlanPicture], None], *, as_the_rerun: bool = False
+    ) -> None:
+        """Plan in a thread; `as_the_rerun`: with the configuration that the rerun has, whatever the request says."""
+
+        def work(butler: object) -> PlanPicture:
+            from safelight_tui.runs.planning import frozen_config, make_picture
+
+            wanted = replace(request, config=frozen_config(request)) if as_the_rerun else request
+            return make_picture(wanted)
+
+        self.shell.controller.ask(work, then, failed=self.plan_failed, group="plan")
+
+    def plan_failed(self, error: Exception) -> None:
+        """A plan cannot be made."""
+        from safelight.errors import SafelightError
+
+        if isinstance(error, SafelightError):
+            self.shell.show_error(error)
+
+    def confirm(self, picture: PlanPicture) -> None:
+        """Ask, then run."""
+        from safelight_tui.widgets.run_confirm import ConfirmRun
+
+        why_not = self.why_not_run(picture)
+        if why_not:
+            self.notify(why_not, severity="warning", markup=False)
+            return
+
+        def answered(request: RunRequest | None) -> None:
+            if request is not None:
+                self.launch(request, picture)
+
+        self.app.push_screen(ConfirmRun(picture), answered)
+
+    def why_not_run(self, picture: PlanPicture) -> str:
+        """Why the plan cannot be run; empty when it can."""
+        session = self.session
+        if picture.differing:
+            return "The configuration differs from that of the rerun. Take another rerun (r), or undo it (e)."
+        if not picture.plan.with_action("run"):
+            return "Nothing in this plan can run."
+        view = session.feed.reruns.get(picture.request.rerun) if session else None
+        if view is not None and view.live_run is not None:
+            return f"A run goes on in rerun {picture.request.rerun}: wait for it, or write to another."
+        return ""
+
+    def launch(self, request: RunRequest, picture: PlanPicture) -> None:
+        """Start the worker of a run."""
+        worker = RunWorker(request, self.post_message, safety=picture.safety)
+        self.run_workers.append(worker)
+        worker.start()
+        self.notify(f"Starting the run in {request.rerun} ...", timeout=3, markup=False)
+
+    def on_run_worker_began(self, event: RunWorker.Began) -> None:
+        """Watch it."""
+        if self.shell.feed is not None:
+            self.shell.feed.nudge()
+        self.shell.controller.choose_rerun(event.worker.request.rerun)
+        if self.shell.screen is self:
+            self.shell.go("run")
+
+    def on_run_worker_refused(self, event: RunWorker.Refused) -> None:
+        """Say why."""
+        self.run_workers = [worker for worker in self.run_workers if worker is not event.worker]
+        lines = event.reason.strip().splitlines()
+        self.notify("\n".join(lines[-4:]), title="The run was refused", severity="error", timeout=15, markup=False)
+
+    def on_run_worker_ended(self, event: RunWorker.Ended) -> None:
+        """The feed tells the rest."""
+        self.run_workers = [worker for worker in self.run_workers if worker is not event.worker]
+        if self.shell.feed is not None:
+            self.shell.feed.nudge()
+
+    def on_unmount(self) -> None:
+        """Leave the runs alone."""
+        for worker in self.run_workers:
+            worker.leave()
+
+    # --- copying ----------------------------------------------------------------------------------------------------
+
+    def copy(self, text: str, what: str) -> None:
+        """Copy to the clipboard and say so."""
+        self.shell.controller.copy(text, what)
+
+    def show_row(self, name: str, mode: str) -> None:
+        """Put the cursor of all screens on a CCD, by its name, and go to a screen."""
+        session = self.session
+        if session is None:
+            return
+        row = next((row for row in range(session.catalogue.size) if session.catalogue.name(row) == name), None)
+        if row is not None:
+            session.cursor_row = row
+            self.shell.tell("cursor")
+        self.shell.go(mode)

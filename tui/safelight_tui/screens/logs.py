@@ -1,0 +1,181 @@
+"""Logs: of a whole run or of one CCD, filtered, followed or paused. They are plain files, and said where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Input, Static
+
+from safelight.errors import UsageError
+from safelight_tui.actions import ACTIONS
+from safelight_tui.logs import LineFilter
+from safelight_tui.screens.mode import ModeScreen
+from safelight_tui.session.reruns import RunView
+from safelight_tui.widgets.line_input import LineInput
+from safelight_tui.widgets.line_table import LineTable
+from safelight_tui.widgets.log_model import LogListModel
+from safelight_tui.widgets.log_view import LogView
+from safelight_tui.widgets.run_picker import run_state
+
+__all__ = ["LogsScreen"]
+
+
+class LogsScreen(ModeScreen):
+    """The list of logs of a rerun's runs, and one of them."""
+
+    MODE = "logs"
+    PURPOSE = "read the log of a run or of one of its CCDs, live or afterwards."
+    BINDINGS = ACTIONS.bindings("searching", "following")
+
+    DEFAULT_CSS = """
+    LogsScreen #logs-head { height: 1; background: $panel; color: $foreground; padding: 0 1; }
+    LogsScreen #logs-list { width: 26; height: 1fr; border-right: solid $primary; }
+    LogsScreen #logs-filter { display: none; }
+    LogsScreen #logs-filter.-open { display: block; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._path: Path | None = None
+        self._wanted: str = ""  # the CCD whose log is to be shown
+        self._trouble = ""
+
+    def compose_body(self) -> ComposeResult:
+        """Where it is, filter, list, log."""
+        yield Static("", id="logs-head", markup=False)
+        yield LineInput("", placeholder="regular expression; ! inverts", id="logs-filter")
+        with Horizontal():
+            yield LineTable(empty_text="nothing was run yet", id="logs-list")
+            yield LogView(empty_text="no log", id="logs-view")
+
+    def on_mount(self) -> None:
+        """Focus the log."""
+        self.query_one(LogView).focus()
+
+    def first_pane(self) -> LogView:
+        """The log."""
+        return self.query_one(LogView)
+
+    def holding(self) -> Collection[str]:
+        """What the log in view allows."""
+        view = self.query_one(LogView)
+        holds = ["rows"]
+        if view.filter is not None:
+            holds.append("search")
+        if view.state.problem_count:
+            holds.append("problems")
+        return holds
+
+    @property
+    def runs(self) -> list[RunView]:
+        """Runs, those of the chosen rerun first, the newest first."""
+        session = self.session
+        if session is None:
+            return []
+        found = [run for rerun in session.feed.reruns.values() for run in rerun.runs if run.started]
+        here = session.rerun.name if session.rerun is not None else ""
+        return sorted(found, key=lambda run: (run.rerun != here, -run.started))
+
+    def session_changed(self, what: frozenset[str]) -> None:
+        """Show new runs; go to the CCD under the cursor of the other screens when that was changed."""
+        session = self.session
+        if session is None or not what & {"session", "feed", "cursor"}:
+            return
+        model = LogListModel(self.runs)
+        table = self.query_one(LineTable)
+        table.show(model)
+        if "cursor" in what and session.cursor_row is not None and session.cursor_row < session.catalogue.size:
+            name = session.catalogue.name(session.cursor_row)
+            if name != self._wanted:
+                self._wanted = name
+                place = model.newest_of(name)
+                if place is not None:
+                    table.move_to(place)
+        self._open()
+
+    def _open(self) -> None:
+        table = self.query_one(LineTable)
+        model, row = table.model, table.row_id
+        if not isinstance(model, LogListModel) or row is None:
+            self.query_one("#logs-head", Static).update("nothing was run in this repository yet")
+            return
+        entry = model.entry(row)
+        word, _ = run_state(entry.run)
+        lies = entry.path.parts[-5:] if len(entry.path.parts) > 5 else entry.path.parts
+        view = self.query_one(LogView)
+        follow = "following" if view.follow else "staying"
+        text = self._trouble or f"{'/'.join(lies)}   run {word}   {follow}"
+        self.query_one("#logs-head", Static).update(text)
+        if entry.path != self._path:
+            self._path = entry.path
+            view.show(entry.path)
+
+    def on_line_table_cursor_moved(self, event: LineTable.CursorMoved) -> None:
+        """Show the log of the row."""
+        self._open()
+
+    def on_line_table_row_opened(self, event: LineTable.RowOpened) -> None:
+        """Read it."""
+        self.query_one(LogView).focus()
+
+    def on_log_view_follow_changed(self, event: LogView.FollowChanged) -> None:
+        """Say whether it follows."""
+        self._open()
+
+    def on_log_view_state_changed(self, event: LogView.StateChanged) -> None:
+        """Problems may be there now."""
+        self.refresh_footer()
+
+    # --- filter -----------------------------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        """Filter the log."""
+        line = self.query_one("#logs-filter", LineInput)
+        line.add_class("-open")
+        line.focus()
+
+    def on_log_view_filter_requested(self, event: LogView.FilterRequested) -> None:
+        """Filter the log."""
+        self.action_filter()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while it is typed; say what is wrong with an expression that is not valid."""
+        if event.input.id != "logs-filter":
+            return
+        try:
+            wanted = LineFilter(event.value) if event.value else None
+            self._trouble = ""
+        except UsageError as error:
+            self._trouble = error.message
+        else:
+            self.query_one(LogView).set_filter(wanted)
+        self._open()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Back to the log."""
+        if event.input.id == "logs-filter":
+            event.input.set_class(bool(event.value), "-open")
+            self.query_one(LogView).focus()
+            self.refresh_footer()
+
+    def action_give_up(self) -> None:
+        """Take the filter away."""
+        line = self.query_one("#logs-filter", LineInput)
+        line.value = ""
+        line.remove_class("-open")
+        self.query_one(LogView).focus()
+
+    def action_follow(self) -> None:
+        """Follow the newest line, or stay."""
+        self.query_one(LogView).action_follow()
+
+    def action_next_problem(self) -> None:
+        """The next line that warns."""
+        self.query_one(LogView).action_next_problem()
+
+    def action_previous_problem(self) -> None:
+        """The one before."""
+        self.query_one(LogView).action_previous_problem()
