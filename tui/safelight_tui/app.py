@@ -38,13 +38,13 @@ SCREENS: Mapping[str, str] = {
     "plan": "safelight_tui.screens.plan:PlanScreen",
     "run": "safelight_tui.screens.run:RunScreen",
     "logs": "safelight_tui.screens.logs:LogsScreen",
+    "triage": "safelight_tui.screens.triage:TriageScreen",
     "start": "safelight_tui.screens.start:StartScreen",
 }
 """Module and class of each screen; imported when first shown."""
 
 NOT_BUILT: Mapping[str, str] = {
     "image": "the pixels of the CCD under the cursor.",
-    "triage": "metrics of CCDs and visits, as safelight report prints them, with marks.",
 }
 """What screens that are not in `SCREENS` will show."""
 

@@ -7,8 +7,9 @@ made again from the raw frame, the masters that a run would choose and the rerun
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -22,8 +23,19 @@ if TYPE_CHECKING:
     from safelight.exposure import Exposure, SkyWcs
     from safelight.instruments import RawFrame
     from safelight.processccd.config import ProcessCcdConfig
+    from safelight.refcats import ReferenceCatalog
 
-__all__ = ["VIEW_KINDS", "CcdPixels", "Positions", "ViewKind", "assembled_raw", "read_pixels", "read_positions"]
+__all__ = [
+    "VIEW_KINDS",
+    "CcdPixels",
+    "Positions",
+    "ViewKind",
+    "assembled_raw",
+    "read_pixels",
+    "read_positions",
+    "reference_stars",
+    "rerun_config",
+]
 
 ViewKind = Literal["raw", "postISRCCD", "calexp"]
 VIEW_KINDS: tuple[ViewKind, ...] = get_args(ViewKind)
@@ -44,6 +56,7 @@ class CcdPixels:
     wcs_origin: str = ""  # "fitted", "camera model", "header", "pointing" or ""
     zeropoint_mag: float | None = None  # AB magnitude of 1 ADU over the exposure
     gain: float | None = None  # e-/ADU, mean of the amplifiers
+    mjd_mid_tai: float = math.nan  # middle of the exposure
 
     @property
     def name(self) -> str:
@@ -118,6 +131,7 @@ def _raw(butler: Butler, data_id: Mapping[str, Any]) -> CcdPixels:
         wcs=frame.wcs,
         wcs_origin=frame.wcs_origin,
         gain=float(np.mean([amplifier.gain for amplifier in frame.detector.amplifiers])),
+        mjd_mid_tai=frame.visit_info.mjd_mid_tai,
     )
 
 
@@ -137,6 +151,7 @@ def _of_exposure(
         wcs_origin=wcs_origin or ("fitted" if kind == "calexp" else ""),
         zeropoint_mag=zeropoint,
         gain=float(np.mean(exposure.gains)) if exposure.gains else None,
+        mjd_mid_tai=exposure.visit_info.mjd_mid_tai if exposure.visit_info is not None else math.nan,
     )
 
 
@@ -220,24 +235,43 @@ def _reference_stars(
     butler: Butler, pixels: CcdPixels, matched: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Pixel positions of the astrometric catalogue's stars without a match; None if there is no catalogue."""
+    stars = reference_stars(butler, pixels, "astrometry")
+    if stars is None or pixels.wcs is None:
+        return None
+    rest = ~np.isin(stars.id, matched)
+    return pixels.wcs.sky_to_pixel(stars.ra_deg[rest], stars.dec_deg[rest])
+
+
+def reference_stars(
+    butler: Butler, pixels: CcdPixels, role: Literal["astrometry", "photometry"]
+) -> ReferenceCatalog | None:
+    """The stars of the catalogue that the rerun takes for `role`, on the CCD and 5 arcsec around it, at the epoch of
+    the exposure; None where there is no such catalogue or the image has no WCS.
+    """
     from safelight.calibrate import choose_catalog
     from safelight.refcats.load import load_reference_catalog
 
-    assert pixels.wcs is not None
+    if pixels.wcs is None:
+        return None
     catalogs = butler.reference_catalogs()
-    config, _ = rerun_config(butler)
+    config = rerun_config(butler)[0].calibrate
+    loader = config.astromRefObjLoader if role == "astrometry" else config.photoRefObjLoader
+    preferences = butler.instrument.reference_catalogs
+    preferred = preferences.astrometry if role == "astrometry" else preferences.photometry
     try:
-        wanted = config.calibrate.astromRefObjLoader.ref_dataset_name
-        name = choose_catalog(wanted, butler.instrument.reference_catalogs.astrometry, catalogs, "astrometry")
+        name = choose_catalog(loader.ref_dataset_name, preferred, catalogs, role)
     except DatasetNotFound:
         return None
-    height, width = pixels.image.shape
-    corners_x = np.array([(width - 1) / 2, 0.0, width - 1.0, 0.0, width - 1.0])
-    corners_y = np.array([(height - 1) / 2, 0.0, 0.0, height - 1.0, height - 1.0])
-    ra, dec = pixels.wcs.pixel_to_sky(corners_x, corners_y)
+    catalog = load_reference_catalog(catalogs[name], *_circle(pixels.wcs, *pixels.image.shape), pixels.mjd_mid_tai)
+    return replace(catalog, name=name)
+
+
+def _circle(wcs: SkyWcs, height: int, width: int) -> tuple[float, float, float]:
+    """(ra, dec, radius), degrees, of the circle around the CCD and 5 arcsec more."""
     from safelight.exposure.wcs import angular_separation
 
-    radius = max(float(np.max(angular_separation(ra[0], dec[0], ra[1:], dec[1:]))), 1e-4)
-    stars = load_reference_catalog(catalogs[name], float(ra[0]), float(dec[0]), radius)
-    rest = ~np.isin(stars.id, matched)
-    return pixels.wcs.sky_to_pixel(stars.ra_deg[rest], stars.dec_deg[rest])
+    x = np.array([(width - 1) / 2, 0.0, width - 1.0, 0.0, width - 1.0])
+    y = np.array([(height - 1) / 2, 0.0, 0.0, height - 1.0, height - 1.0])
+    ra, dec = wcs.pixel_to_sky(x, y)
+    radius = float(np.max(angular_separation(ra[0], dec[0], ra[1:], dec[1:])))
+    return float(ra[0]), float(dec[0]), radius + 5.0 / 3600.0

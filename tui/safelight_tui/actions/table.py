@@ -120,7 +120,16 @@ def _screens() -> Iterator[Action]:
                      ("rows", "writable"), command=f"safelight mark {name}")
     yield Action("comment", "triage", (";",), "Comment", "Write a comment on the marked CCDs.", ("rows", "writable"),
                  command="safelight mark --comment")
-    yield Action("undo", "triage", ("u",), "Undo", "Take back your last mark or comment.", ("marked_by_me", "writable"))
+    yield Action("undo", "triage", ("u",), "Undo", "Take back your last mark or comment.",
+                 ("marked_by_me", "writable"), command="safelight mark undo")
+    yield Action("next_plot", "triage", ("m",), "Plot",
+                 "Next plot: WCS residuals, zeropoint against magnitude and colour, seeing and zeropoint over the night.",
+                 shown=True)
+    yield Action("by_visit", "triage", ("t",), "Visits", "Show a row for each visit, or for each CCD.", ("rows",))
+    yield Action("night_summary", "triage", ("M",), "Summary", "Write a summary of the night in Markdown.", ("rerun",),
+                 command="safelight export --summary")
+    yield Action("next_rerun", "compare", ("r",), "Other rerun", "Compare with the next of the other reruns.",
+                 ("two_reruns",), shown=True)
 
 
 def _image() -> Iterator[Action]:
@@ -151,6 +160,15 @@ def _image() -> Iterator[Action]:
     yield Action("overlays", c, ("O",), "Overlays",
                  "Choose sources, matches, reference stars and mask planes.", ("image",), shown=True)
     yield Action("blink", c, ("B",), "Blink", "Blink with the other image.", ("second_image",), shown=True)
+    yield Action("next_kind", c, ("i",), "Kind", "Next image of this CCD: raw, after ISR, calibrated.", shown=True)
+    yield Action("previous_ccd", c, ("<",), "Previous CCD", "Show the CCD before this one in the selection.")
+    yield Action("next_ccd", c, (">",), "Next CCD", "Show the next CCD of the selection.")
+    yield Action("mosaic", c, ("M",), "Mosaic", "Show all CCDs of the visit in their places.", shown=True)
+    yield Action("second_image", c, ("d",), "Second image",
+                 "Choose the image to blink with: another kind, or another rerun's.", ("image",))
+    yield Action("north_up", c, ("N",), "North up", "Turn the image so that north is nearly up; again: as read.",
+                 ("image",))
+    yield Action("close_result", c, ("x",), "Close result", "Close the plot and the numbers of what was examined.")
     yield Action("zoom_in", c, (")",), "Zoom in", "Zoom in around the cursor.", ("image",))
     yield Action("zoom_out", c, ("(",), "Zoom out", "Zoom out.", ("image",))
     yield Action("fit", c, ("0",), "Fit", "Show the whole image.", ("image",), shown=True)
@@ -174,6 +192,7 @@ ACTIONS = Registry(
         "run": (*_LIST, "table", "data_ids", "run", "following"),
         "logs": (*_LIST, "following"),
         "triage": (*_LIST, "table", "data_ids", "triage"),
+        "compare": (*_LIST, "table", "compare"),
         "image": ("image",),
     },
 )

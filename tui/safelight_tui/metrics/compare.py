@@ -1,0 +1,145 @@
+"""Two reruns CCD by CCD: what has become better or worse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from safelight.processccd.judged import outlier_scores
+from safelight.processccd.report import COLUMNS
+from safelight_tui.terminal.text import number
+from safelight_tui.widgets.table_model import Cell, Column
+
+__all__ = ["Comparison", "compare_rows"]
+
+Row = Mapping[str, Any]
+
+COMPARED = (
+    "fwhm_arcsec", "ellipticity", "sky_level_e", "depth_5sigma_mag", "zeropoint_mag", "zeropoint_rms_mag",
+    "wcs_reserved_median_mas", "wcs_rms_mas", "wcs_matches", "zeropoint_stars", "n_sources", "n_psf_stars",
+)  # fmt: skip
+_HEADS = {
+    "fwhm_arcsec": "seeing", "ellipticity": "ellip", "sky_level_e": "sky e-", "depth_5sigma_mag": "depth",
+    "zeropoint_mag": "zp", "zeropoint_rms_mag": "zp rms", "wcs_reserved_median_mas": "wcs mas",
+    "wcs_rms_mas": "fit mas", "wcs_matches": "matches", "zeropoint_stars": "zp stars", "n_sources": "sources",
+    "n_psf_stars": "psf st",
+}  # fmt: skip
+_DECIMALS = {column.name: column.decimals for column in COLUMNS}
+_CHANGED_SIGMAS = 5.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows of differences, second rerun minus first, and a summary."""
+
+    first: str
+    second: str
+    rows: tuple[dict[str, Any], ...]
+    summary: tuple[str, ...]
+
+    @property
+    def columns(self) -> list[Column]:
+        """Data ID and both states stay in view; then differences."""
+        frozen = [
+            Column("visit", "visit", 8, right=True, frozen=True),
+            Column("ccd", "ccd", 4, right=True, frozen=True),
+            Column("filter", "filter", 6, frozen=True),
+            Column("states", "states", 7, frozen=True),
+        ]
+        return frozen + [
+            Column(name, f"Δ {_HEADS[name]}", max(8, len(_HEADS[name]) + 3), right=True) for name in COMPARED
+        ]
+
+    def sorted_by(self, key: str, reverse: bool) -> Comparison:
+        """In the order of a column; CCDs without a difference last."""
+
+        def value(row: Row) -> Any:
+            return row["differences"].get(key) if key in COMPARED else row.get(key)
+
+        present = [row for row in self.rows if value(row) is not None]
+        present.sort(key=value, reverse=reverse)
+        return replace(self, rows=(*present, *(row for row in self.rows if value(row) is None)))
+
+    def cells(self) -> list[list[Cell]]:
+        """For a table of rows."""
+        return [self._cells(row) for row in self.rows]
+
+    def _cells(self, row: Row) -> list[Cell]:
+        cells = [Cell(str(row.get(key, ""))) for key in ("visit", "ccd", "filter")]
+        same = row["states"].count(row["states"][0]) == len(row["states"]) and len(row["states"]) == 3
+        cells.append(Cell(row["states"], "" if same or row["states"][0] == row["states"][-1] else "bad"))
+        for name in COMPARED:
+            value = row["differences"].get(name)
+            if value is None:
+                cells.append(Cell("--", "dim"))
+            else:
+                text = number(value, _DECIMALS[name])
+                text = text if text.startswith("-") else f"+{text}"
+                cells.append(Cell(f"!{text}", "bad") if name in row["changed"] else Cell(text))
+        return cells
+
+
+def compare_rows(first: Sequence[Row], second: Sequence[Row], names: tuple[str, str]) -> Comparison:
+    """Compare the judged rows of two reruns.
+
+    A difference is marked as changed where it stands apart from the differences of the other CCDs of its filter.
+    """
+    ours = {_key(row): row for row in first}
+    theirs = {_key(row): row for row in second}
+    keys = [*ours, *(key for key in theirs if key not in ours)]
+    rows = []
+    for key in keys:
+        a, b = ours.get(key), theirs.get(key)
+        some = a or b or {}
+        row = {name: some.get(name, "") for name in ("visit", "ccd", "filter")}
+        row["states"] = f"{_letter(a)}>{_letter(b)}"
+        row["differences"] = {name: _difference(a, b, name) for name in COMPARED}
+        row["data_id"] = {name: some[name] for name in ("visit", "ccd", "filter") if name in some}
+        rows.append(row)
+    filters = [row["filter"] for row in rows]
+    changed: list[list[str]] = [[] for _ in rows]
+    for name in COMPARED:
+        values = [row["differences"][name] for row in rows]
+        scores = outlier_scores(values, filters, 0.5 * 10.0 ** -_DECIMALS[name])
+        for place, score in enumerate(scores):
+            if abs(score) > _CHANGED_SIGMAS:
+                changed[place].append(name)
+    for row, which in zip(rows, changed, strict=True):
+        row["changed"] = tuple(which)
+    return Comparison(*names, tuple(rows), tuple(_summary(rows, ours, theirs, names)))
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    both = tuple(row[key] for key in ("visit", "ccd") if key in row)
+    return both or tuple(str(value) for value in list(row.values())[:3])
+
+
+def _letter(row: Row | None) -> str:
+    letters = {"done": "D", "done-with-caveats": "V", "failed": "F", "cancelled": "X"}
+    return "-" if row is None else letters.get(str(row.get("status")), "-")
+
+
+def _difference(a: Row | None, b: Row | None, name: str) -> float | None:
+    if a is None or b is None or a.get(name) is None or b.get(name) is None:
+        return None
+    difference = float(b[name]) - float(a[name])
+    return difference if math.isfinite(difference) else None
+
+
+def _summary(
+    rows: Sequence[dict[str, Any]], ours: Mapping[Any, Row], theirs: Mapping[Any, Row], names: tuple[str, str]
+) -> list[str]:
+    both = sum(1 for key in ours if key in theirs)
+    lines = [f"{names[1]} minus {names[0]}: {both} CCDs in both, {len(ours) - both} only in the first, "
+             f"{len(theirs) - both} only in the second"]  # fmt: skip
+    parts = []
+    for name in COMPARED[:8]:
+        values = [row["differences"][name] for row in rows if row["differences"][name] is not None]
+        if values:
+            middle = float(np.median(values))
+            parts.append(f"{_HEADS[name]} {middle:+.{_DECIMALS[name]}f}")
+    return [*lines, "medians: " + "  ".join(parts)] if parts else lines

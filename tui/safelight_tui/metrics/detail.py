@@ -1,0 +1,42 @@
+"""A row of triage in full: marks with comments, caveats or failure, and every metric with its unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from safelight.processccd.report import COLUMNS
+from safelight_tui.terminal.text import number
+from safelight_tui.widgets.text_pane import TextLine
+
+__all__ = ["detail_lines"]
+
+_LABEL = 18
+
+
+def detail_lines(row: Mapping[str, Any]) -> list[TextLine]:
+    """Lines for a `TextPane`."""
+    name = " ".join(str(row[key]) for key in ("visit", "ccd", "filter") if row.get(key) is not None)
+    lines = [TextLine(name, "title")]
+    if row.get("code"):
+        lines += [TextLine(str(row["code"]), "bad"), TextLine(str(row.get("message") or ""))]
+    if row.get("caveats"):
+        lines.append(TextLine(str(row["caveats"]), "caveat"))
+    if row.get("verdict"):
+        who = f" by {row['observers']}" if row.get("observers") else ""
+        lines.append(TextLine(f"{row['verdict']}{who}", "new"))
+    if row.get("comment"):
+        lines.append(TextLine(str(row["comment"]), "new"))
+    outliers = row.get("outliers", ())
+    for column in COLUMNS:
+        value = row.get(column.name)
+        if value is None:
+            continue
+        unit = f" {column.unit}" if column.unit else ""
+        text = f"{number(value, column.decimals)}{unit}"
+        label = column.name.removesuffix("_arcsec").removesuffix("_mag").removesuffix("_mas").removesuffix("_e")
+        outlier = column.name in outliers
+        lines.append(
+            TextLine(f"{text} !" if outlier else text, "bad" if outlier else "", f"{label[:_LABEL]:<{_LABEL}} ")
+        )
+    return lines

@@ -1,0 +1,114 @@
+"""Two reruns side by side, CCD by CCD: differences of the metrics, what came and what went."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from safelight_tui.actions import ACTIONS
+from safelight_tui.marks.reading import Judged, read_judged
+from safelight_tui.metrics.compare import Comparison, compare_rows
+from safelight_tui.screens.mode import ModeScreen
+from safelight_tui.widgets.line_table import LineTable
+from safelight_tui.widgets.table_model import RowsModel
+from safelight_tui.widgets.text_pane import TextLine, TextPane
+
+__all__ = ["CompareScreen"]
+
+
+class CompareScreen(ModeScreen):
+    """Opened from Triage; q goes back there.
+
+    Parameters
+    ----------
+    judged : Judged
+        The rerun that others are compared with.
+    """
+
+    MODE = "triage"
+    PURPOSE = (
+        "differences of two reruns: second minus first; ! marks what changed otherwise than in the other CCDs of its "
+        "filter; states are D done, V with caveats, F failed, - absent."
+    )
+    BINDINGS = ACTIONS.bindings("searching", "compare")
+
+    DEFAULT_CSS = """
+    CompareScreen #summary { height: 3; background: $panel; }
+    CompareScreen #differences { height: 1fr; }
+    """
+
+    def __init__(self, judged: Judged) -> None:
+        super().__init__()
+        self._first = judged
+        self._second: str | None = None
+        self._comparison: Comparison | None = None
+        self._sort: tuple[str, bool] | None = None
+
+    @property
+    def focus_name(self) -> str:
+        """In the table of actions."""
+        return "compare"
+
+    def compose_body(self) -> ComposeResult:
+        """Summary and table."""
+        summary = TextPane(id="summary")
+        summary.can_focus = False
+        yield summary
+        yield LineTable(empty_text="reading both reruns", id="differences")
+
+    @property
+    def table(self) -> LineTable:
+        """The differences."""
+        return self.query_one("#differences", LineTable)
+
+    def first_pane(self) -> Widget | None:
+        """The table."""
+        return self.table
+
+    def holding(self) -> Collection[str]:
+        """Whether there are rows."""
+        return ("rows",) if self._comparison is not None and self._comparison.rows else ()
+
+    def on_mount(self) -> None:
+        """Compare with the newest other rerun."""
+        self.table.focus()
+        self.action_next_rerun()
+
+    def _others(self) -> list[str]:
+        session = self.session
+        names = [rerun.name for rerun in session.reruns_newest_first()] if session is not None else []
+        return [name for name in names if name != self._first.rerun]
+
+    def action_next_rerun(self) -> None:
+        """Take the next of the other reruns."""
+        others, session = self._others(), self.session
+        if not others or session is None:
+            self.query_one("#summary", TextPane).show([TextLine("There is no other rerun to compare with.")])
+            return
+        place = (others.index(self._second) + 1) % len(others) if self._second in others else 0
+        self._second = others[place]
+        name, path = self._second, session.feed.reruns[self._second].path
+        self.shell.controller.ask(lambda butler: read_judged(name, path), self._take, group="compare")
+
+    def _take(self, second: Judged) -> None:
+        self._comparison = compare_rows(self._first.rows, second.rows, (self._first.rerun, second.rerun))
+        lines = [TextLine(text, "title" if index == 0 else "") for index, text in enumerate(self._comparison.summary)]
+        self.query_one("#summary", TextPane).show(lines)
+        self._show()
+
+    def on_line_table_sort_requested(self, event: LineTable.SortRequested) -> None:
+        """Sort by a difference."""
+        self._sort = (event.column, event.reverse)
+        self._show()
+
+    def _show(self) -> None:
+        comparison = self._comparison
+        if comparison is None:
+            return
+        if self._sort is not None:
+            comparison = comparison.sorted_by(*self._sort)
+        self.table.empty_text = "neither rerun has results"
+        self.table.show(RowsModel(comparison.columns, comparison.cells()))
+        self.refresh_footer()
