@@ -117,13 +117,13 @@ def _screens() -> Iterator[Action]:
                  "Follow the newest line, or the newest visit; press again to stay.", shown=True)
     for name, key, what in (("good", "+", "good"), ("bad", "-", "bad"), ("look", "=", "to be looked at again")):
         yield Action(f"judge_{name}", "triage", (key,), f"{name.capitalize()}", f"Mark the marked CCDs as {what}.",
-                     ("rows", "writable"), command=f"safelight mark {name}")
+                     ("rows", "writable"), command=f"safelight mark {name}", shown=True)
     yield Action("comment", "triage", (";",), "Comment", "Write a comment on the marked CCDs.", ("rows", "writable"),
                  command="safelight mark --comment")
     yield Action("undo", "triage", ("u",), "Undo", "Take back your last mark or comment.",
                  ("marked_by_me", "writable"), command="safelight mark undo")
     yield Action("next_plot", "triage", ("m",), "Plot",
-                 "Next plot: WCS residuals, zeropoint against magnitude and colour, seeing and zeropoint over the night.",
+                 "Next plot: residuals of the WCS, of the zeropoint by magnitude and by colour, the night.",
                  shown=True)
     yield Action("by_visit", "triage", ("t",), "Visits", "Show a row for each visit, or for each CCD.", ("rows",))
     yield Action("night_summary", "triage", ("M",), "Summary", "Write a summary of the night in Markdown.", ("rerun",),
@@ -172,7 +172,7 @@ def _image() -> Iterator[Action]:
     yield Action("zoom_in", c, (")",), "Zoom in", "Zoom in around the cursor.", ("image",))
     yield Action("zoom_out", c, ("(",), "Zoom out", "Zoom out.", ("image",))
     yield Action("fit", c, ("0",), "Fit", "Show the whole image.", ("image",), shown=True)
-    yield Action("save_image", c, ("w",), "Save", "Save a PNG, a DS9 region file or the image's place.", ("image",),
+    yield Action("save_image", c, ("w",), "Save", "Save a PNG picture or a DS9 region file.", ("image",),
                  command="safelight image --output")
     yield Action("full_screen", c, ("F",), "Full screen", "Draw with the terminal's graphics (kitty or sixel).",
                  ("image", "suspendable"))

@@ -90,7 +90,8 @@ def compare_rows(first: Sequence[Row], second: Sequence[Row], names: tuple[str, 
     """
     ours = {_key(row): row for row in first}
     theirs = {_key(row): row for row in second}
-    keys = [*ours, *(key for key in theirs if key not in ours)]
+    both = [key for key in ours if key in theirs]
+    keys = [*both, *(key for key in ours if key not in theirs), *(key for key in theirs if key not in ours)]
     rows = []
     for key in keys:
         a, b = ours.get(key), theirs.get(key)

@@ -77,17 +77,17 @@ def _photometric(residuals: Residuals, x: NDArray[np.float64], what: str, label:
     rest = ~(photometry.used | photometry.reserved)
     kept = photometry.residual[photometry.reserved & np.isfinite(photometry.residual)]
     scatter = 1.4826 * float(np.median(np.abs(kept - np.median(kept)))) if len(kept) else float("nan")
-    words = f"reserved scatter {scatter:.3f} mag" if len(kept) else "no reserved stars"
+    words = f"kept out: {scatter:.3f} mag" if len(kept) else "none kept out"
     series = [
-        Series(x[rest], photometry.residual[rest], "others", "dim"),
-        Series(x[photometry.used], photometry.residual[photometry.used], "fitted", "good", "o"),
-        Series(x[photometry.reserved], photometry.residual[photometry.reserved], "reserved", "accent", "x"),
+        Series(x[rest], photometry.residual[rest], "rest", "dim"),
+        Series(x[photometry.used], photometry.residual[photometry.used], "fit", "good", "o"),
+        Series(x[photometry.reserved], photometry.residual[photometry.reserved], "kept out", "accent", "x"),
     ]
     finite = np.abs(photometry.residual[np.isfinite(photometry.residual) & ~rest])
     reach = min(max(1.2 * float(finite.max()), 0.02), MOST_MAG) if len(finite) else MOST_MAG
 
     def draw(width: int, height: int) -> list[PlotLine]:
-        title = _title(residuals, f"{what}, {words}")
+        title = _title(residuals, f"{what}{words}")
         return plot(series, width, height, title=title, x_label=label, y_label="mag", y_range=(-reach, reach))
 
     return draw
@@ -102,7 +102,7 @@ def magnitude_plot(residuals: Residuals) -> Draw:
     photometry: PhotometricResiduals | None = residuals.photometry
     if photometry is None:
         return sentence(_why_not(residuals))
-    return _photometric(residuals, photometry.magnitude, "zeropoint", "magnitude")
+    return _photometric(residuals, photometry.magnitude, "", "magnitude")
 
 
 def color_plot(residuals: Residuals) -> Draw:
@@ -112,8 +112,8 @@ def color_plot(residuals: Residuals) -> Draw:
         return sentence(_why_not(residuals))
     if not photometry.color_name:
         return sentence("the reference catalogue has no colour for this filter")
-    term = "with colour term" if photometry.color_term else "without colour term"
-    return _photometric(residuals, photometry.color, f"zeropoint {term}", photometry.color_name)
+    term = "" if photometry.color_term else "no colour term, "
+    return _photometric(residuals, photometry.color, term, photometry.color_name)
 
 
 def night_plot(rows: Sequence[Row], metric: str, current: Any = None) -> Draw:

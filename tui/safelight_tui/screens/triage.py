@@ -317,8 +317,6 @@ class TriageScreen(ModeScreen):
         data_ids, path = self.chosen(), self._path()
         if data_ids and path is not None:
             self._write(lambda: write_verdict(path, data_ids, verdict))
-            if not self.table.marks:
-                self.table.move_to(self.table.cursor + 1)
 
     def action_comment(self) -> None:
         """Comment on the marked CCDs."""

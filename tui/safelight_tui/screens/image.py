@@ -1,0 +1,554 @@
+"""Image: the pixels of the CCD under the cursor, what lies on them, and what imexamine's keys tell of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Static
+
+from safelight.errors import SafelightError
+from safelight.processccd.mosaic import Mosaic
+from safelight.processccd.viewing import VIEW_KINDS
+from safelight_tui.actions import ACTIONS
+from safelight_tui.images.reading import Shown, Wanted, read_mosaic_of, read_overlays, read_shown
+from safelight_tui.images.readout import look_line, mosaic_line, pixel_line
+from safelight_tui.imexam.target import Examination, Target
+from safelight_tui.jobs import Job
+from safelight_tui.pixels.view import Orientation
+from safelight_tui.screens.mode import ModeScreen
+from safelight_tui.widgets.image_view import ImageView, Picture
+from safelight_tui.widgets.plot_view import PlotView
+from safelight_tui.widgets.prompt_line import PromptLine
+from safelight_tui.widgets.text_pane import TextLine, TextPane
+
+__all__ = ["ImageScreen"]
+
+OVERLAYS = ("", "sources", "matches and reference stars", "mask planes", "everything")
+_DRAWN: Mapping[str, tuple[str, ...]] = {
+    "sources": ("sources",),
+    "matches and reference stars": ("reference stars", "matches"),
+    "everything": ("sources", "reference stars", "matches"),
+}
+_KEPT = 3  # images in memory: 70 MB each for a large CCD
+
+
+class ImageScreen(ModeScreen):
+    """An image between a line about it and a line about the pixel under the cursor; results of examining below."""
+
+    MODE = "image"
+    PURPOSE = (
+        "look at pixels. Arrows move the cursor, ( ) zoom, PgUp PgDn Home End pan; letters examine the place under the "
+        "cursor as IRAF's imexamine does. o source, x match, * reference star without a source; mask planes: B bad, "
+        "S saturated, C cosmic ray, N no data, U suspect, K crosstalk, E edge, I interpolated."
+    )
+    BINDINGS = ACTIONS.bindings("image")
+
+    DEFAULT_CSS = """
+    ImageScreen > .line { height: 1; background: $panel; padding: 0 1; }
+    ImageScreen #result { height: 12; display: none; border-top: solid $panel; }
+    ImageScreen #result.-open { display: block; }
+    ImageScreen #numbers { width: 1fr; }
+    ImageScreen #curve { width: 1fr; display: none; border-left: solid $panel; }
+    ImageScreen #curve.-open { display: block; }
+    """
+
+    class MosaicGrew(Message):
+        """More CCDs of a mosaic have been read."""
+
+        def __init__(self, job: Job, mosaic: Mosaic) -> None:
+            super().__init__()
+            self.job, self.mosaic = job, mosaic
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kind: str | None = None  # None: the best there is
+        self._wanted: Wanted | None = None
+        self._images: OrderedDict[tuple[str, str, str], Shown] = OrderedDict()
+        self._shown: Shown | None = None
+        self._other: Shown | None = None
+        self._mosaic: Mosaic | None = None
+        self._mosaic_job: Job | None = None
+        self._overlays = ""
+        self._vector: tuple[float, float] | None = None
+        self._north_up = False
+
+    def compose_body(self) -> ComposeResult:
+        """Line, image, results, line."""
+        yield Static("", id="about", classes="line", markup=False)
+        yield ImageView()
+        with Horizontal(id="result"):
+            yield TextPane(id="numbers")
+            yield PlotView(id="curve")
+        yield Static("", id="pixel", classes="line", markup=False)
+        yield PromptLine()
+
+    @property
+    def view(self) -> ImageView:
+        """The image."""
+        return self.query_one(ImageView)
+
+    def first_pane(self) -> Widget | None:
+        """The image."""
+        return self.view
+
+    def on_mount(self) -> None:
+        """Focus the image."""
+        self.query_one("#numbers", TextPane).can_focus = False
+        self.view.focus()
+
+    def holding(self) -> Collection[str]:
+        """Whether there is an image, and another to blink with."""
+        holds = ["image"] if self.view.picture is not None else []
+        return [*holds, "second_image"] if self._other is not None else holds
+
+    # --- which image ------------------------------------------------------------------------------------------------
+
+    def session_changed(self, what: frozenset[str]) -> None:
+        """Show the CCD under the cursor of the table of data IDs."""
+        if what & {"session", "cursor", "catalogue"} or self._shown is None:
+            self._want()
+
+    def _row(self) -> int | None:
+        session = self.session
+        if session is None or not session.catalogue.size:
+            return None
+        if session.cursor_row is not None and session.cursor_row < session.catalogue.size:
+            return session.cursor_row
+        first = session.selection.window(0, 1)
+        return int(first[0]) if len(first) else None
+
+    def _want(self) -> None:
+        session, row = self.session, self._row()
+        if session is None or row is None:
+            self._say("no frames in this repository")
+            return
+        rerun = session.rerun
+        state = session.state(row)
+        done = state is not None and state.status.letter in "DVS"
+        kind = self._kind or ("calexp" if done else "raw")
+        catalogue = session.catalogue
+        data_id = catalogue.data_id(row)
+        wanted = Wanted(session.root, rerun.name if rerun is not None else None, kind, data_id, catalogue.name(row))
+        if self._wanted is not None and wanted.key == self._wanted.key and wanted.root == self._wanted.root:
+            return
+        self._wanted = wanted
+        self._end_mosaic()
+        kept = self._images.get(wanted.key)
+        if kept is not None and kept.wanted.root == wanted.root:
+            self._show(kept)
+            return
+        self._say(f"reading {kind} {wanted.name}")
+        self.shell.controller.ask(lambda butler: read_shown(wanted), self._take, failed=self._refused, group="image")
+
+    def _refused(self, error: SafelightError) -> None:
+        self._shown = None
+        self.view.show(None)
+        self._say(f"{error.message} {error.hint}".strip())
+        self.query_one("#pixel", Static).update("i another kind of image")
+        self.refresh_footer()
+
+    def _keep(self, shown: Shown) -> None:
+        self._images[shown.wanted.key] = shown
+        self._images.move_to_end(shown.wanted.key)
+        while len(self._images) > _KEPT:
+            self._images.popitem(last=False)
+
+    def _take(self, shown: Shown) -> None:
+        self._keep(shown)
+        self._show(shown)
+
+    def _show(self, shown: Shown) -> None:
+        before = self._shown
+        same_ccd = before is not None and before.wanted.name == shown.wanted.name
+        same_shape = before is not None and before.picture.pixels.shape == shown.picture.pixels.shape
+        self._shown = shown
+        if not same_ccd:
+            self._other = None
+            self._close_result()
+        self.view.show(shown.picture, self._other.picture if self._other else None, keep_view=same_shape and same_ccd)
+        self._dress()
+
+    def _say(self, text: str) -> None:
+        self.query_one("#about", Static).update(text)
+
+    def action_next_kind(self) -> None:
+        """Raw, after ISR, calibrated."""
+        kinds = list(VIEW_KINDS)
+        now = self._wanted.kind if self._wanted is not None else "raw"
+        self._kind = kinds[(kinds.index(now) + 1) % len(kinds)] if now in kinds else kinds[0]
+        self._want()
+
+    def action_next_ccd(self) -> None:
+        """The next CCD of the selection."""
+        self._step(1)
+
+    def action_previous_ccd(self) -> None:
+        """The CCD before."""
+        self._step(-1)
+
+    def _step(self, step: int) -> None:
+        session, row = self.session, self._row()
+        if session is None or row is None:
+            return
+        place = session.selection.place_of(row)
+        rows = session.selection.window(max(0, (place if place is not None else -1) + step), len(session.selection))
+        if len(rows) and (place is None or place + step >= 0):
+            session.cursor_row = int(rows[0])
+            self._want()
+
+    # --- what lies on it --------------------------------------------------------------------------------------------
+
+    def _dress(self) -> None:
+        """Put the chosen overlays on both images; read positions that are not known yet."""
+        for shown in (self._shown, self._other):
+            if shown is None:
+                continue
+            wanted = _DRAWN.get(self._overlays, ())
+            if wanted and shown.positions is None:
+                self._read_positions(shown)
+            shown.picture.marks = tuple(one for name in wanted for one in shown.marks if one.name == name)
+            shown.picture.layer = shown.layer if self._overlays in ("mask planes", "everything") else None
+        self.view.show(self.view.picture, self.view.second, keep_view=True)
+        self.call_after_refresh(self._describe)
+
+    def _read_positions(self, shown: Shown) -> None:
+        shown.positions = ()
+
+        def taken(found: tuple[Any, Any]) -> None:
+            shown.positions, shown.marks = found
+            self._dress()
+
+        self.shell.controller.ask(lambda butler: read_overlays(shown), taken, group=f"overlay {shown.title}")
+
+    def action_overlays(self) -> None:
+        """The next choice of what is drawn."""
+        self._overlays = OVERLAYS[(OVERLAYS.index(self._overlays) + 1) % len(OVERLAYS)]
+        self._dress()
+
+    # --- two images -------------------------------------------------------------------------------------------------
+
+    def _alternatives(self) -> list[Wanted]:
+        """Other kinds of the same CCD, then the calibrated images of other reruns."""
+        shown, session = self._shown, self.session
+        if shown is None or session is None:
+            return []
+        wanted = shown.wanted
+        kinds = [replace(wanted, kind=kind) for kind in reversed(VIEW_KINDS) if kind != wanted.kind]
+        others = [rerun.name for rerun in session.reruns_newest_first() if rerun.name != wanted.rerun]
+        return kinds + [replace(wanted, kind="calexp", rerun=name) for name in others]
+
+    def action_second_image(self) -> None:
+        """The next of the images to blink with."""
+        choices = self._alternatives()
+        if not choices:
+            return
+        keys = [one.key for one in choices]
+        now = self._other.wanted.key if self._other is not None else None
+        self._read_second(choices, (keys.index(now) + 1) % len(keys) if now in keys else 0)
+
+    def _read_second(self, choices: list[Wanted], place: int) -> None:
+        wanted, shown = choices[place], self._shown
+        self._say(f"reading {wanted.kind} {wanted.name} to blink with")
+
+        def taken(other: Shown) -> None:
+            self._keep(other)
+            if self._shown is not shown or shown is None:
+                return
+            if other.picture.pixels.shape != shown.picture.pixels.shape:
+                self.notify(f"{other.title} has other pixels", severity="warning", markup=False)
+                return
+            self._other = other
+            self.view.show(shown.picture, other.picture, keep_view=True)
+            self._dress()
+            self.refresh_footer()
+
+        def refused(error: SafelightError) -> None:
+            if place + 1 < len(choices):
+                self._read_second(choices, place + 1)
+            else:
+                self.shell.show_error(error)
+                self._describe()
+
+        kept = self._images.get(wanted.key)
+        if kept is not None:
+            taken(kept)
+        else:
+            self.shell.controller.ask(lambda butler: read_shown(wanted), taken, failed=refused, group="second image")
+
+    def on_image_view_look_changed(self) -> None:
+        """Zoom, stretch, colours, or the other image."""
+        if self._shown is not None and self._other is not None and self.view.picture is self._other.picture:
+            self._shown, self._other = self._other, self._shown
+            self._wanted = self._shown.wanted
+        self._describe()
+
+    # --- lines ------------------------------------------------------------------------------------------------------
+
+    def _describe(self) -> None:
+        view = self.view
+        if self._mosaic is not None:
+            mosaic = self._mosaic
+            state = "" if mosaic.done == mosaic.total else f"  {mosaic.done} of {mosaic.total} CCDs"
+            wrong = f"  {len(mosaic.failures)} cannot be read" if mosaic.failures else ""
+            self._say(f"{mosaic.kind} visit {mosaic.visit}{state}{wrong}  {view.stretch.value} {view.colours.value}")
+        elif self._shown is not None:
+            other = self._other.title if self._other is not None else ""
+            self._say(look_line(self._shown, view, self._overlays, other))
+        if view.picture is not None:
+            x, y = view.cursor
+            self._tell_pixel(x, y, view.picture.value(x, y))
+
+    def on_image_view_cursor_moved(self, event: ImageView.CursorMoved) -> None:
+        """Say what is under the cursor."""
+        self._tell_pixel(event.x, event.y, event.value)
+
+    def _tell_pixel(self, x: int, y: int, value: float) -> None:
+        line = ""
+        if self._mosaic is not None:
+            line = mosaic_line(self._mosaic, x, y, value)
+        elif self._shown is not None:
+            line = pixel_line(self._shown, x, y, value)
+        self.query_one("#pixel", Static).update(line)
+
+    def action_north_up(self) -> None:
+        """Turn, or turn back."""
+        shown = self._shown
+        if shown is None or shown.pixels.wcs is None or self._mosaic is not None:
+            self.notify("This image has no WCS to say where north is.", severity="warning")
+            return
+        self._north_up = not self._north_up
+        if not self._north_up:
+            self.view.set_orientation(Orientation())
+            return
+        height, width = shown.pixels.image.shape
+        x, y = (width - 1) / 2 + np.array([0.0, 1.0, 0.0]), (height - 1) / 2 + np.array([0.0, 0.0, 1.0])
+        ra, dec = shown.pixels.wcs.pixel_to_sky(x, y)
+        east = (np.mod(ra - ra[0] + 180.0, 360.0) - 180.0) * np.cos(np.radians(dec[0]))
+        north = dec - dec[0]
+        self.view.set_orientation(Orientation.north_up(np.array([east[1:], north[1:]])))
+
+    # --- mosaic -----------------------------------------------------------------------------------------------------
+
+    def action_mosaic(self) -> None:
+        """The whole visit; again: the CCD under the cursor."""
+        if self._mosaic is not None:
+            self._open_ccd(self._mosaic)
+            return
+        session, wanted = self.session, self._wanted
+        if session is None or wanted is None or "visit" not in wanted.data_id:
+            self.notify("Only frames of a visit make a mosaic.", severity="warning")
+            return
+        catalogue = session.catalogue
+        rows = catalogue.columns["visit"].equal_to(wanted.data_id["visit"]).rows().tolist()
+        data_ids = [catalogue.data_id(row) for row in rows]
+        self._say(f"reading the {len(rows)} CCDs of visit {wanted.data_id['visit']}")
+
+        def work(job: Job) -> Mosaic:
+            def progress(mosaic: Mosaic) -> None:
+                self.post_message(self.MosaicGrew(job, mosaic))
+
+            return read_mosaic_of(wanted, data_ids, progress, job.cancelled.is_set)
+
+        self._mosaic_job = self.shell.jobs.start(work, self._show_mosaic, failed=self._no_mosaic, group="mosaic")
+
+    def _no_mosaic(self, error: SafelightError) -> None:
+        self.shell.show_error(error)
+        self._describe()
+
+    def on_image_screen_mosaic_grew(self, event: MosaicGrew) -> None:
+        """Show what there is of it."""
+        if event.job is self._mosaic_job and not event.job.cancelled.is_set():
+            self._show_mosaic(event.mosaic)
+
+    def _show_mosaic(self, mosaic: Mosaic) -> None:
+        grown = self._mosaic is not None
+        self._mosaic = mosaic
+        self._close_result()
+        self.view.show(Picture(mosaic.image, f"visit {mosaic.visit}"), keep_view=grown)
+        if mosaic.done == mosaic.total and mosaic.failures:
+            self.notify("\n".join(mosaic.failures[:5]), severity="warning", markup=False)
+        self._describe()
+
+    def _end_mosaic(self) -> None:
+        if self._mosaic_job is not None:
+            self._mosaic_job.cancelled.set()
+        self._mosaic = self._mosaic_job = None
+
+    def _open_ccd(self, mosaic: Mosaic) -> None:
+        found, session, wanted = mosaic.ccd_at(*self.view.cursor), self.session, self._wanted
+        row = None
+        if found is not None and session is not None and wanted is not None:
+            row = session.catalogue.row_of({**wanted.data_id, "ccd": found[0]})
+        self._end_mosaic()
+        self._wanted = None
+        self._shown = None
+        if row is not None and session is not None:
+            session.cursor_row = row
+        self._want()
+
+    # --- examining --------------------------------------------------------------------------------------------------
+
+    def on_image_view_examined(self, event: ImageView.Examined) -> None:
+        """Examine the place under the cursor."""
+        target = self._target(event.x, event.y)
+        if target is None:
+            return
+        if event.kind == "vector_cut":
+            self._examine_vector(target)
+            return
+        self._vector = None
+
+        def work(butler: Any) -> Examination:
+            from safelight_tui.imexam.examine import examine
+
+            return examine(event.kind, target)
+
+        self.shell.controller.ask(work, self._show_result, failed=self._no_result, group="examine")
+
+    def _target(self, x: int, y: int) -> Target | None:
+        view = self.view.view
+        picture = self.view.picture
+        if view is None or picture is None:
+            return None
+        search = min(60.0, max(8.0, 1.5 / view.zoom))
+        shown = self._shown if self._mosaic is None else None
+        if shown is None:
+            return Target(picture.pixels, float(x), float(y), search_radius=search)
+        pixels = shown.pixels
+        return Target(
+            pixels.image,
+            float(x),
+            float(y),
+            bad=shown.bad,
+            search_radius=search,
+            wcs=pixels.wcs,
+            zeropoint_mag=pixels.zeropoint_mag,
+            gain=pixels.gain,
+        )
+
+    def _examine_vector(self, target: Target) -> None:
+        if self._vector is None:
+            self._vector = (target.x, target.y)
+            self.notify("Move to the other end and press v again.", timeout=4)
+            return
+        start, self._vector = self._vector, None
+
+        def work(butler: Any) -> Examination:
+            from safelight_tui.imexam.cuts import vector_cut
+
+            return vector_cut(target, start)
+
+        self.shell.controller.ask(work, self._show_result, failed=self._no_result, group="examine")
+
+    def _show_result(self, found: Examination) -> None:
+        lines = [TextLine(found.title, "title"), *(TextLine(line) for line in found.lines)]
+        self._open_result(lines)
+        curve = self.query_one("#curve", PlotView)
+        curve.set_class(found.draw is not None, "-open")
+        curve.show(found.draw)
+
+    def _no_result(self, error: SafelightError) -> None:
+        self._open_result([TextLine(error.message, "caveat"), TextLine(error.hint)])
+        self.query_one("#curve").remove_class("-open")
+
+    def _open_result(self, lines: list[TextLine]) -> None:
+        self.query_one("#numbers", TextPane).show(lines)
+        self.query_one("#result").add_class("-open")
+
+    def _close_result(self) -> None:
+        self.query_one("#result").remove_class("-open")
+
+    def action_close_result(self) -> None:
+        """Give the image its room back."""
+        self._close_result()
+
+    # --- out of the application -------------------------------------------------------------------------------------
+
+    def _look(self) -> Any:
+        from safelight_tui.export.png import Look
+        from safelight_tui.themes import uses_red_only
+
+        view = self.view
+        limits = view.picture.limits if view.picture is not None else None
+        return Look(limits, view.stretch, view.colours, uses_red_only(self.app))
+
+    def action_save_image(self) -> None:
+        """Ask for a name, then write a PNG or a region file."""
+        shown = self._shown
+        stem = shown.pixels.name.replace(" ", "-") if shown is not None and self._mosaic is None else "mosaic"
+        self.query_one(PromptLine).ask("save (.png, .reg):", self._save, f"{stem}.png")
+
+    def _save(self, name: str) -> None:
+        path = Path(name.strip()).expanduser()
+        view = self.view
+        if not name.strip() or view.picture is None or view.view is None:
+            return
+        from safelight_tui.images.saving import save_picture, save_regions
+
+        shown = self._shown if self._mosaic is None else None
+        image, look, marks = view.picture.pixels, self._look(), tuple(view.picture.marks)
+        orientation, cursor = view.view.orientation, view.cursor
+        if path.suffix == ".reg" and shown is not None:
+            target = shown
+            work = lambda butler: save_regions(path, target, cursor)  # noqa: E731 - as short as the other
+        else:
+            comment = shown.title if shown is not None else view.picture.title
+            work = lambda butler: save_picture(path, image, look, marks, orientation, comment)  # noqa: E731
+        self.shell.controller.ask(work, lambda sentence: self.notify(sentence, markup=False))
+
+    def action_send_samp(self) -> None:
+        """Send the file to DS9 or TOPCAT on this host."""
+        shown = self._shown
+        if shown is None or shown.pixels.path is None:
+            self.notify("This image has no file: it was made in memory. Save it as a PNG (w).", severity="warning")
+            return
+        path, title = shown.pixels.path, shown.title
+
+        def work(butler: Any) -> int:
+            from safelight_tui.export.samp import send_fits
+
+            return send_fits(path, title)
+
+        self.shell.controller.ask(
+            work,
+            lambda count: self.notify(f"{title} sent to {count} program{'s' if count > 1 else ''}", markup=False),
+            failed=self._not_sent,
+            group="samp",
+        )
+
+    def _not_sent(self, error: SafelightError) -> None:
+        lines = [TextLine(error.message, "caveat"), TextLine("On your own machine:", "dim")]
+        self._open_result([*lines, *(TextLine(line) for line in error.hint.splitlines())])
+        self.query_one("#curve").remove_class("-open")
+
+    def action_full_screen(self) -> None:
+        """Draw with the terminal's own graphics until a key is pressed."""
+        from safelight_tui.export.fullscreen import show_full_screen
+        from safelight_tui.export.png import rendered
+
+        view = self.view
+        if view.picture is None or view.view is None:
+            return
+        seen, picture, look = view.view, view.picture, self._look()
+
+        def draw(width: int, height: int) -> Any:
+            zoom = seen.zoom * min(width / seen.width, height / seen.height)
+            wide = replace(seen, width=width, height=height, zoom=zoom)
+            return rendered(picture.pixels, wide, look, picture.marks)
+
+        try:
+            with self.app.suspend():
+                show_full_screen(draw, f"{picture.title}   any key returns")
+        except (SafelightError, OSError) as error:
+            self.notify(f"{error.message} {error.hint}" if isinstance(error, SafelightError) else str(error),
+                        severity="warning", markup=False)  # fmt: skip
+        self.shell.action_redraw()
