@@ -25,6 +25,7 @@ from safelight_tui.session.session import Session
 from safelight_tui.state import Remembered, load_state, save_state, state_path
 from safelight_tui.themes import THEMES, ThemedApp, choose_theme
 from safelight_tui.widgets.header_line import HeaderLine, run_words
+from safelight_tui.widgets.line_table import LineTable
 
 if TYPE_CHECKING:
     from safelight.butler.butler import Butler
@@ -38,13 +39,13 @@ SCREENS: Mapping[str, str] = {
     "plan": "safelight_tui.screens.plan:PlanScreen",
     "run": "safelight_tui.screens.run:RunScreen",
     "logs": "safelight_tui.screens.logs:LogsScreen",
+    "image": "safelight_tui.screens.image:ImageScreen",
     "triage": "safelight_tui.screens.triage:TriageScreen",
     "start": "safelight_tui.screens.start:StartScreen",
 }
 """Module and class of each screen; imported when first shown."""
 
 NOT_BUILT: Mapping[str, str] = {
-    "image": "the pixels of the CCD under the cursor.",
 }
 """What screens that are not in `SCREENS` will show."""
 
@@ -127,6 +128,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         else:
             self.switch_mode("browse")
             self.open(self.root)
+        self.set_interval(30.0, self.save_state)  # a killed application is remembered too
 
     def open(self, root: Path) -> None:
         """Open a repository, leaving the one that is open."""
@@ -314,6 +316,8 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
             }
             holds.update(name for name, on in flags.items() if on)
         screen = self.screen if self.screen_stack else None
+        if screen is not None and isinstance(screen.focused, LineTable) and len(screen.focused.model):
+            holds.add("rows")
         if isinstance(screen, ModeScreen):
             holds.update(screen.holding())
         return holds

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safelight.errors import SafelightError
@@ -45,7 +46,7 @@ def input_lines(butler: Butler, data_id: Mapping[str, Any]) -> list[TextLine]:
         path = butler.uri("raw", data_id)
         status = path.stat()
         when = datetime.fromtimestamp(status.st_mtime, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        lines.append(TextLine(f"{path}  {status.st_size / 1e6:.1f} MB  {when}", "", "raw       "))
+        lines.append(TextLine(f"{_short(path, butler)}  {status.st_size / 1e6:.1f} MB  {when}", "", "raw       "))
         if path.is_symlink():
             lines.append(TextLine(str(path.resolve()), "", "  link to "))
     except SafelightError as error:
@@ -58,7 +59,7 @@ def input_lines(butler: Butler, data_id: Mapping[str, Any]) -> list[TextLine]:
     except SafelightError as error:
         lines += _error(error, "defects   ")
     catalogues = butler.reference_catalogs()
-    lines += [TextLine(str(path), "", "reference ") for path in catalogues.values()]
+    lines += [TextLine(_short(path, butler), "", "reference ") for path in catalogues.values()]
     if not catalogues:
         lines.append(TextLine("no reference catalogue: neither WCS nor zeropoint can be fitted", "bad", "reference "))
     pointing = butler.pointing(data_id)
@@ -79,7 +80,7 @@ def calibration_lines(butler: Butler, data_id: Mapping[str, Any]) -> list[TextLi
             continue
         validity = f"{choice.calib_date}, valid {choice.valid_start}..{choice.valid_end}"
         lines.append(TextLine(validity, "", label))
-        lines.append(TextLine(f"{choice.reason}; {choice.path}", "dim", " " * len(label)))
+        lines.append(TextLine(f"{choice.reason}; {_short(choice.path, butler)}", "dim", " " * len(label)))
     return lines
 
 
@@ -105,3 +106,8 @@ def history_lines(reruns: Sequence[RerunView], name: str) -> list[TextLine]:
 
 def _error(error: SafelightError, label: str = "", tone: str = "bad") -> list[TextLine]:
     return [TextLine(f"{error.message} {error.hint}".strip(), tone, label)]
+
+
+def _short(path: Path, butler: Butler) -> str:
+    """A path as seen from the repository."""
+    return str(path.relative_to(butler.root)) if path.is_relative_to(butler.root) else str(path)

@@ -108,7 +108,7 @@ class FilterBar(Vertical):
     @property
     def is_open(self) -> bool:
         """Whether it is being typed in."""
-        return self.input.has_focus
+        return self.input.can_focus
 
     # --- opening and closing ----------------------------------------------------------------------------------------
 
@@ -130,14 +130,15 @@ class FilterBar(Vertical):
         """Show what could stand there."""
         self._show_count()
         if self._error is None:
-            self._show_candidates()
+            self._show_hint(self._candidates())
 
     def on_descendant_blur(self) -> None:
         """A click elsewhere keeps a valid text and gives up an invalid one."""
         if self.input.can_focus:
             if self._error is not None:
                 self._restore()
-            self._close()
+            else:
+                self._close()
 
     def set_text(self, text: str) -> None:
         """Show another text without saying that it changed."""
@@ -147,6 +148,7 @@ class FilterBar(Vertical):
             self.show_error(None)
 
     def _restore(self) -> None:
+        self._close()
         self.set_text(self._before)
         self.show_error(None)
         self.post_message(self.GivenUp(self._before))
@@ -168,13 +170,9 @@ class FilterBar(Vertical):
         self._show_count()
 
     def show_note(self, sentence: str) -> None:
-        """Say why a valid text selects nothing; without a sentence, what could stand at the cursor."""
-        if sentence:
-            self._show_hint(sentence)
-        elif self.is_open:
-            self._show_candidates()
-        else:
-            self._show_hint("")
+        """Say what could stand at the cursor, and why a valid text selects nothing."""
+        candidates = self._candidates() if self.is_open else ""
+        self._show_hint("\n".join(filter(None, (candidates, sentence))))
 
     def _show_count(self) -> None:
         if self._error is not None:
@@ -189,7 +187,7 @@ class FilterBar(Vertical):
         hint.set_class(error, "-error")
         hint.update(Content(text))
 
-    def _show_candidates(self) -> None:
+    def _candidates(self) -> str:
         completion = self._complete(self.text, self.input.cursor_position)
         chosen = None
         if self._cycle is not None and self._cycle[0] == self.text:
@@ -204,7 +202,7 @@ class FilterBar(Vertical):
                 break
             room -= len(word) + 2
             words.append(word)
-        self._show_hint("Tab: " + "  ".join(words) if words else "")
+        return "Tab: " + "  ".join(words) if words else ""
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
@@ -230,7 +228,6 @@ class FilterBar(Vertical):
             self._recall(-1 if event.key == "up" else 1)
         elif event.key in ("escape", "ctrl+g"):
             self._restore()
-            self._close()
         else:
             return
         event.stop()
@@ -255,7 +252,7 @@ class FilterBar(Vertical):
         self.input.value = value
         self.input.cursor_position = completion.start + len(candidate)
         if value == text:
-            self._show_candidates()
+            self._show_hint(self._candidates())
 
     def _recall(self, step: int) -> None:
         self._recalled = max(0, min(len(self._history), self._recalled + step))

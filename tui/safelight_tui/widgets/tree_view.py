@@ -152,7 +152,7 @@ class TreeView(ScrollView, can_focus=True):
         self._style.clear()
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         place = y + self.scroll_offset.y
         if place >= len(self._lines):
             return Strip.blank(width, self._style())
