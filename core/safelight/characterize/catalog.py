@@ -180,11 +180,13 @@ def _surroundings(exposure: Exposure, measured: Measurements) -> Columns:
     row = np.clip(np.floor(measured.y + 0.5).astype(int), 0, height - 1)
     column = np.clip(np.floor(measured.x + 0.5).astype(int), 0, width - 1)
     local, error = measured.local_background.mean[:, 0], measured.local_background.error[:, 0]
+    variance = exposure.variance[row, column].astype(np.float64)
     return {
         "base_LocalBackground_instFlux": local,
         "base_LocalBackground_instFluxErr": error,
         "base_LocalBackground_flag": ~np.isfinite(local),
-        "base_Variance_value": exposure.variance[row, column].astype(np.float64),
+        "base_Variance_value": variance,
+        "base_Variance_flag": ~(variance > 0),
         "base_FootprintArea_value": measured.area.astype(np.int32),
         "safelight_Detection_significance": measured.rows.significance.astype(np.float32),
     }

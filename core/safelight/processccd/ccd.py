@@ -105,6 +105,7 @@ class CcdProcessor:
 
     def _process(self, job: CcdJob, clock: StageClock, outcome: CcdOutcome) -> None:
         from safelight import characterize, isr
+        from safelight.processccd.catalogcolumns import describe_columns, set_focal_plane_positions
         from safelight.processccd.metrics import report_metrics
         from safelight.processccd.outputs import OutputSet, write_outputs
 
@@ -128,6 +129,8 @@ class CcdProcessor:
         outcome.caveats += found.caveats
         outcome.metrics |= found.metrics
         products.metadata["processCcd:charImage"] = dict(found.metadata)
+        for table in (found.ic_src, found.src):
+            set_focal_plane_positions(table, self._context.instrument, frame.raw.detector)
         products.tables["icSrc"] = found.ic_src
         if config.doCalibrate:
             self._calibrate(frame, found, products, clock, outcome)
@@ -138,6 +141,7 @@ class CcdProcessor:
         clock("write")
         products.add_timing(clock)
         for catalogue, table in products.tables.items():
+            describe_columns(table)
             self._schemas.check(catalogue, table)
         write_outputs(job.outputs, products, outcome, self._context.provenance)
 
