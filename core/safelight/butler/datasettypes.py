@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from safelight.butler.templates import PathTemplate
-from safelight.errors import UsageError
+from safelight.errors import ConfigurationError, UsageError
 
 __all__ = ["CALIBRATION_TYPES", "COMMON_TEMPLATES", "DatasetType", "DatasetTypes", "Storage"]
 
@@ -30,6 +30,7 @@ CALIBRATION_TYPES: Mapping[str, tuple[str, ...]] = {
 }
 
 _CCD = "%(visit)07d-%(ccd)03d"
+_BY_VISIT = "%(visit)"
 _GROUP = "%(dateObs)s/%(filter)s"
 
 COMMON_TEMPLATES: Mapping[str, str] = {
@@ -123,7 +124,15 @@ class DatasetTypes:
         return list(self._texts)
 
     def __getitem__(self, name: str) -> DatasetType:
-        """The type called `name`; raises `UsageError` UNKNOWN_DATASET_TYPE naming the nearest."""
+        """The type called `name`.
+
+        Raises
+        ------
+        UsageError
+            UNKNOWN_DATASET_TYPE, naming the nearest; BAD_TEMPLATE where the text is none.
+        ConfigurationError
+            BAD_TEMPLATE where the files of different visits would have one name.
+        """
         if name not in self._types:
             if name not in self._texts:
                 near = difflib.get_close_matches(name, self._texts, n=1)
@@ -133,6 +142,13 @@ class DatasetTypes:
                     (f"Did you mean {near[0]}? " if near else "") + f"The types are {', '.join(sorted(self._texts))}.",
                 )
             template = PathTemplate(self._texts[name])
+            if _BY_VISIT in COMMON_TEMPLATES.get(name, "") and name != "raw" and _BY_VISIT not in template.text:
+                raise ConfigurationError(
+                    "BAD_TEMPLATE",
+                    f"The path of {name} in the camera's file, {template.text}, does not name the visit: "
+                    "the frames of a night would overwrite each other.",
+                    "Put %(visit)d into it.",
+                )
             self._types[name] = DatasetType(name, template, _storage(name, template))
         return self._types[name]
 

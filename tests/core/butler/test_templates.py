@@ -115,3 +115,11 @@ def test_an_unknown_dataset_type_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError) as caught:
         HSC["calexpp"]
     assert "calexp?" in caught.value.hint
+
+
+def test_outputs_whose_names_leave_out_the_visit_are_refused() -> None:
+    types = DatasetTypes({"calexp": "all/CORR-%(ccd)03d.fits", "raw": "%(frameId)s.fits"})
+    assert types["raw"].template.keys == {"frameId": str}
+    with pytest.raises(ConfigurationError, match="overwrite each other") as caught:
+        types["calexp"]
+    assert caught.value.code == "BAD_TEMPLATE"
