@@ -139,7 +139,7 @@ def read_mosaic(
     instrument = butler.instrument
     by_id = {detector.id: detector for detector in instrument.detectors if detector.type == "SCIENCE"}
     wanted = [(by_id[data_id["ccd"]], data_id) for data_id in data_ids if data_id.get("ccd") in by_id]
-    detectors = tuple(by_id.values())
+    detectors = tuple(detector for detector, _ in wanted)
     plan = MosaicPlan.of(instrument, detectors)
     image = np.full(plan.shape, np.nan, np.float32)
     visit = wanted[0][1].get("visit", "") if wanted else ""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import shlex
 import socket
 import warnings
 from pathlib import Path
 
 from safelight.errors import SafelightError
+from safelight.processccd.marks import current_user
 
 __all__ = ["NoHub", "home_lines", "send_fits"]
 
@@ -19,7 +19,10 @@ class NoHub(SafelightError):
 
 def home_lines(path: Path) -> list[str]:
     """What to type on one's own machine: fetch the file, show it."""
-    source = f"{getpass.getuser()}@{socket.getfqdn()}:{path}"
+    host = socket.getfqdn()
+    if host.startswith("localhost"):
+        host = socket.gethostname()
+    source = f"{current_user()}@{host}:{path}"
     return [f"scp {shlex.quote(source)} .", f"ds9 {shlex.quote(path.name)}"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ __all__ = ["PLOTS", "Draw", "color_plot", "magnitude_plot", "night_plot", "sente
 
 Draw = Callable[[int, int], list[PlotLine]]
 Row = Mapping[str, Any]
+FloatArray = NDArray[np.float64]
 
 PLOTS: Mapping[str, str] = {
     "wcs": "WCS residuals over the CCD",
@@ -25,6 +27,8 @@ PLOTS: Mapping[str, str] = {
 }
 """Names and headings."""
 
+CELLS_A_VECTOR = 14
+"""Characters of a plot for each vector; with less, local means are drawn."""
 MOST_MAG = 0.3
 """Half range of magnitude residuals shown, mag; how many lie beyond is said."""
 
@@ -53,7 +57,7 @@ def wcs_plot(residuals: Residuals) -> Draw:
     shown = judged if judged.any() else np.ones(len(wcs.x), np.bool_)
     length = np.hypot(wcs.dx_mas, wcs.dy_mas)
     reserved = length[wcs.reserved & np.isfinite(length)]
-    words = f"reserved median {np.median(reserved):.1f} mas" if len(reserved) else "no reserved stars"
+    words = f"kept out: median {np.median(reserved):.1f} mas" if len(reserved) else "none kept out"
 
     def draw(width: int, height: int) -> list[PlotLine]:
         # A CCD that is taller than wide fills a wide terminal better lying down.
@@ -65,10 +69,30 @@ def wcs_plot(residuals: Residuals) -> Draw:
             lying = ", y to the right"
         else:
             lying = ""
-        title = _title(residuals, f"WCS residuals, {words}{lying}")
+        places = width * height // CELLS_A_VECTOR
+        if len(x) > places:
+            x, y, dx, dy = _means(x, y, dx, dy, extent, places)
+            lying += ", local means"
+        title = _title(residuals, f"WCS, {words}{lying}")
         return vector_field(x, y, dx, dy, width, height, extent=extent, unit="mas", title=title, tone="accent")
 
     return draw
+
+
+def _means(
+    x: FloatArray, y: FloatArray, dx: FloatArray, dy: FloatArray, extent: tuple[float, ...], most: int
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Mean vectors in square cells, at most about `most` of them: where there is no room for every star."""
+    left, right, bottom, top = extent
+    side = math.sqrt((right - left) * (top - bottom) / max(most, 1))
+    known = np.isfinite(dx) & np.isfinite(dy)
+    x, y, dx, dy = x[known], y[known], dx[known], dy[known]
+    cells = np.stack([np.floor((x - left) / side), np.floor((y - bottom) / side)], axis=1).astype(np.int64)
+    _, which = np.unique(cells, axis=0, return_inverse=True)
+    which = which.ravel()
+    counts = np.bincount(which)
+    a, b, c, d = (np.bincount(which, weights=values) / counts for values in (x, y, dx, dy))
+    return a, b, c, d
 
 
 def _photometric(residuals: Residuals, x: NDArray[np.float64], what: str, label: str) -> Draw:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.events import Resize
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -53,7 +54,8 @@ class TriageScreen(ModeScreen):
     TriageScreen #metrics { height: 1fr; }
     TriageScreen #below { height: 45%; border-top: solid $panel; }
     TriageScreen #plot { width: 2fr; }
-    TriageScreen #detail { width: 1fr; min-width: 26; border-left: solid $panel; }
+    TriageScreen #detail { width: 1fr; border-left: solid $panel; display: none; }
+    TriageScreen.-wide #detail { display: block; }
     """
 
     def __init__(self) -> None:
@@ -81,6 +83,11 @@ class TriageScreen(ModeScreen):
         """Focus the table; look for marks of others now and then."""
         self.table.focus()
         self.set_interval(MARKS_EVERY_S, self._look_for_marks)
+
+    def on_resize(self, event: Resize) -> None:
+        """Details stand beside the plot where there is room."""
+        super().on_resize(event)
+        self.set_class(event.size.width >= 100, "-wide")
 
     @property
     def table(self) -> LineTable:
@@ -238,7 +245,8 @@ class TriageScreen(ModeScreen):
         self.query_one("#detail", TextPane).show(detail_lines(row) if row is not None else [])
         session = self.session
         if row is not None and session is not None and not self._per_visit:
-            session.cursor_row = session.catalogue.row_of(_data_id(row)) or session.cursor_row
+            found = session.catalogue.row_of(_data_id(row))
+            session.cursor_row = session.cursor_row if found is None else found
         self._draw()
 
     def _draw(self) -> None:
