@@ -117,10 +117,12 @@ class Runner:
     def started(self, job: Job, worker: int) -> None:
         """A CCD is taken up."""
         self._running[job.key] = job
+        self._note(job.key, f"begun in process {worker}")
         self._emit(events.CcdStarted(time=time.time(), ccd=job.key, data_id=job.data_id, worker=worker))
 
     def stage(self, job: Job, name: str) -> None:
         """A CCD enters a stage."""
+        self._note(job.key, f"stage {name}")
         self._emit(events.StageStarted(time=time.time(), ccd=job.key, stage=name))
         self._notice_interruption()
         if self._control.abort and self._control.inline:
@@ -217,6 +219,8 @@ class Runner:
             if outcome.traceback and failure.code == "INTERNAL_ERROR":
                 text += f" {self._logs.path_of(outcome.key)}"
             self._record(outcome.key, logging.ERROR, "processCcd", text)
+        if outcome.status.startswith("done"):
+            self._note(outcome.key, f"{outcome.status} in {outcome.seconds:.1f} s")
         for caveat in outcome.caveats:
             self._record(outcome.key, logging.WARNING, "processCcd", f"{caveat.code}: {caveat.message}")
         self._emit(
@@ -247,6 +251,10 @@ class Runner:
                 self._say(
                     logging.WARNING, "Interrupted: the CCDs in hand are finished first; Ctrl+C again ends them now."
                 )
+
+    def _note(self, key: str, message: str) -> None:
+        """For the log files only: the journal has an event of its own for it."""
+        self._logs.write(key, logging.INFO, "processCcd", message, time.time())
 
     def _say(self, level: int, message: str) -> None:
         self._record("", level, "processCcd", message)

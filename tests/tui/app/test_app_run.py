@@ -37,6 +37,28 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
     running.wait()
 
 
+@pytest.fixture
+def begin(begin_run: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """`begin_run` with its journals closed in the end."""
+    journals: list[Any] = []
+
+    def begin_(*arguments: Any, **rest: Any) -> Any:
+        journals.append(begin_run(*arguments, **rest))
+        return journals[-1]
+
+    yield begin_
+    for journal in journals:
+        journal.close()
+
+
+@pytest.fixture
+def logs(repository: Path) -> Iterator[RunLogs]:
+    """The logs of a run."""
+    written = write_logs(repository)
+    yield written
+    written.close()
+
+
 def write_logs(repository: Path, run: str = "20260101T000000.000Z-1") -> RunLogs:
     logs = RunLogs(log_folder(repository / "rerun" / "first", run))
     for number in range(30):
@@ -61,10 +83,9 @@ def play(journal: Any) -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_a_run_started_elsewhere_is_shown_in_the_focal_plane(
-    opened: Any, repository: Path, begin_run: Callable[..., Any], process: Any, size: tuple[int, int]
+    opened: Any, repository: Path, begin: Callable[..., Any], process: Any, logs: RunLogs, size: tuple[int, int]
 ) -> None:
-    logs = write_logs(repository)
-    play(begin_run(CCDS, process.pid))
+    play(begin(CCDS, process.pid))
     async with opened(repository, size=size) as screen:
         await screen.press("3")
         await screen.shows("rerun first   running   2/4 D1 F1", "016D", "022F", "100i", ".72", "visit 1/2")
@@ -75,13 +96,12 @@ async def test_a_run_started_elsewhere_is_shown_in_the_focal_plane(
         await screen.shows("What happened", "in isr: There is no flat [i]HSC-I.", "Build one.")
         await screen.press("q", "right_parenthesis")
         await screen.shows("visit 2/2", "001.")
-    logs.close()
 
 
 async def test_pause_cancel_and_cancel_now_ask_the_run(
-    opened: Any, repository: Path, begin_run: Callable[..., Any], process: Any
+    opened: Any, repository: Path, begin: Callable[..., Any], process: Any
 ) -> None:
-    journal = begin_run(CCDS, process.pid)
+    journal = begin(CCDS, process.pid)
     play(journal)
     asked = ControlReader(repository / "rerun" / "first", "20260101T000000.000Z-1")
     async with opened(repository) as screen:
@@ -99,9 +119,9 @@ async def test_pause_cancel_and_cancel_now_ask_the_run(
 
 
 async def test_a_killed_runner_is_noticed_and_the_end_of_a_run_rings(
-    opened: Any, repository: Path, begin_run: Callable[..., Any], process: Any
+    opened: Any, repository: Path, begin: Callable[..., Any], process: Any
 ) -> None:
-    play(begin_run(CCDS, process.pid))
+    play(begin(CCDS, process.pid))
     async with opened(repository) as screen:
         rung: list[None] = []
         screen.app.bell = lambda: rung.append(None)
@@ -114,9 +134,9 @@ async def test_a_killed_runner_is_noticed_and_the_end_of_a_run_rings(
 
 
 async def test_the_focal_plane_is_coloured_by_a_metric(
-    opened: Any, repository: Path, begin_run: Callable[..., Any], process: Any
+    opened: Any, repository: Path, begin: Callable[..., Any], process: Any
 ) -> None:
-    play(begin_run(CCDS, process.pid))
+    play(begin(CCDS, process.pid))
     async with opened(repository) as screen:
         await screen.press("3", "m")
         await screen.shows("Colour the focal plane by which metric?", "fwhm_arcsec")
@@ -128,9 +148,9 @@ async def test_the_focal_plane_is_coloured_by_a_metric(
         assert plane.scale is None
 
 
-async def test_runs_are_switched(opened: Any, repository: Path, begin_run: Callable[..., Any], process: Any) -> None:
-    begin_run(CCDS, process.pid)
-    begin_run(CCDS[:1], process.pid, run="20260102T000000.000Z-2")
+async def test_runs_are_switched(opened: Any, repository: Path, begin: Callable[..., Any], process: Any) -> None:
+    begin(CCDS, process.pid)
+    begin(CCDS[:1], process.pid, run="20260102T000000.000Z-2")
     async with opened(repository) as screen:
         await screen.press("3")
         await screen.shows("0/1", "+1 live: o")
@@ -141,10 +161,9 @@ async def test_runs_are_switched(opened: Any, repository: Path, begin_run: Calla
 
 
 async def test_logs_of_run_and_ccd_are_filtered_and_followed(
-    opened: Any, repository: Path, begin_run: Callable[..., Any], process: Any
+    opened: Any, repository: Path, begin: Callable[..., Any], process: Any, logs: RunLogs
 ) -> None:
-    logs = write_logs(repository)
-    play(begin_run(CCDS, process.pid))
+    play(begin(CCDS, process.pid))
     async with opened(repository, size=(80, 24)) as screen:
         screen.app.session.cursor_row = None
         await screen.press("4", "shift+tab", "g")
@@ -163,13 +182,12 @@ async def test_logs_of_run_and_ccd_are_filtered_and_followed(
         await screen.shows("staying")
         await screen.press("shift+tab", "j")
         await screen.shows("visit-903986-ccd-16.log", "few [bold]stars")
-    logs.close()
 
 
 async def test_a_run_whose_logs_are_gone_says_so(
-    opened: Any, repository: Path, begin_run: Callable[..., Any], process: Any
+    opened: Any, repository: Path, begin: Callable[..., Any], process: Any
 ) -> None:
-    play(begin_run(CCDS, process.pid))
+    play(begin(CCDS, process.pid))
     shutil.rmtree(repository / "rerun" / "first" / "logs", ignore_errors=True)
     async with opened(repository) as screen:
         await screen.press("3")
@@ -187,7 +205,7 @@ async def test_nothing_was_run_yet(opened: Any, repository: Path) -> None:
         await screen.shows("nothing was run in this repository yet")
 
 
-# --- without a screen ---------------------------------------------------------------------------------------------------
+# --- without a screen ---
 
 
 def run_of(*states: CcdState, **fields: Any) -> RunView:

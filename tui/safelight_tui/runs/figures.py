@@ -65,7 +65,7 @@ def seconds_left(run: RunView, now: float) -> float | None:
     """Seconds until the run will be over; None where nothing is known, 0 when it is over."""
     if not run.live:
         return 0.0
-    waiting = run.counts.get(Status.WAITING, 0)
+    waiting = 0 if run.stopping else run.counts.get(Status.WAITING, 0)
     working = [ccd for ccd in run.ccds.values() if ccd.status.at_work]
     times = _times(run)
     planned = sum(ccd.status not in (Status.SKIPPED, Status.BLOCKED) for ccd in run.ccds.values())

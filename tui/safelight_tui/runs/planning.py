@@ -139,4 +139,5 @@ def frozen_config(request: RunRequest) -> dict[str, str]:
     output = task.butler.require_output()
     found = compare_config(output, task.config, task.layers)
     known = config_fields()
-    return {item.path: as_text(item.stored) for item in found if item.path in known and item.stored_source != ""}
+    absent = "not in the saved file"  # an older version's file: its rerun cannot be met exactly
+    return {item.path: as_text(item.stored) for item in found if item.path in known and item.stored_source != absent}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
@@ -32,7 +33,9 @@ class LogsScreen(ModeScreen):
 
     DEFAULT_CSS = """
     LogsScreen #logs-head { height: 1; background: $panel; color: $foreground; padding: 0 1; }
-    LogsScreen #logs-list { width: 26; height: 1fr; border-right: solid $primary; }
+    LogsScreen #logs-list { width: 28; height: 1fr; border-right: solid $primary; }
+    LogsScreen.-narrow Horizontal { layout: vertical; }
+    LogsScreen.-narrow #logs-list { width: 100%; height: 7; border-right: none; border-bottom: solid $primary; }
     LogsScreen #logs-filter { display: none; }
     LogsScreen #logs-filter.-open { display: block; }
     """
@@ -54,6 +57,11 @@ class LogsScreen(ModeScreen):
     def on_mount(self) -> None:
         """Focus the log."""
         self.query_one(LogView).focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The list stands above the log where the lines of the log need the width."""
+        super().on_resize(event)
+        self.set_class(event.size.width < 110, "-narrow")
 
     def first_pane(self) -> LogView:
         """The log."""
@@ -104,10 +112,10 @@ class LogsScreen(ModeScreen):
             return
         entry = model.entry(row)
         word, _ = run_state(entry.run)
-        lies = entry.path.parts[-5:] if len(entry.path.parts) > 5 else entry.path.parts
+        lies = "/".join(entry.path.parts[-3:])
         view = self.query_one(LogView)
         follow = "following" if view.follow else "staying"
-        text = self._trouble or f"{'/'.join(lies)}   run {word}   {follow}"
+        text = self._trouble or f"{entry.run.rerun}   {word}, {follow}   {lies}"
         self.query_one("#logs-head", Static).update(text)
         if entry.path != self._path:
             self._path = entry.path

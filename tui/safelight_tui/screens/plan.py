@@ -43,7 +43,7 @@ class PlanScreen(LaunchingScreen):
     PlanScreen #summary { height: 1; background: $panel; color: $foreground; padding: 0 1; }
     PlanScreen #plan-filter { display: none; }
     PlanScreen #plan-filter.-open { display: block; }
-    PlanScreen #plan-detail { height: 8; border-top: solid $primary; }
+    PlanScreen #plan-detail { height: 10; border-top: solid $primary; scrollbar-gutter: stable; }
     PlanScreen.-short #plan-detail { height: 7; }
     """
 
@@ -56,6 +56,7 @@ class PlanScreen(LaunchingScreen):
         self._sort: tuple[str, bool] | None = None
         self._planning = False
         self._trouble = ""
+        self._just_edited = False  # the next plan shows whether the rerun takes what was edited
 
     def compose_body(self) -> ComposeResult:
         """Summary, filter, table, detail."""
@@ -98,7 +99,7 @@ class PlanScreen(LaunchingScreen):
             return
         if self.request is not None and self.request.root != session.root:
             self.request = self.picture = None
-        if not what & {"session", "selection"} and self.request is not None:
+        if self._planning or (not what & {"session", "selection"} and self.request is not None):
             return
         rows = len(session.filter.view)
         if rows and (rows <= AUTOMATIC):
@@ -137,6 +138,9 @@ class PlanScreen(LaunchingScreen):
         self._summarize()
         self._detail()
         self.refresh_footer()
+        if self._just_edited:
+            self._just_edited = False
+            self._offer_rerun(picture)
 
     def plan_failed(self, error: Exception) -> None:
         """Say why there is no plan."""
@@ -396,15 +400,13 @@ class PlanScreen(LaunchingScreen):
 
         def edited(given: dict[str, str] | None) -> None:
             if given is not None and given != dict(request.config):
-                self.request = replace(request, config=given)
-                self._planning = True
-                self._summarize()
-                self.make_plan(self.request, self._edited)
+                self._just_edited = True
+                self._plan(replace(request, config=given))
 
         self.app.push_screen(ConfigEditor(picture.config, request.config), edited)
 
-    def _edited(self, picture: PlanPicture) -> None:
-        self._planned(picture)
+    def _offer_rerun(self, picture: PlanPicture) -> None:
+        """The edited configuration is not the rerun's: it needs a rerun of its own."""
         session = self.session
         if not picture.differing or session is None:
             return

@@ -19,6 +19,7 @@ from safelight_tui.screens.launching import LaunchingScreen
 from safelight_tui.session.reruns import CcdState, RunView
 from safelight_tui.session.session import id_text
 from safelight_tui.widgets.focal_plane import CellState, FocalPlane, MetricScale
+from safelight_tui.widgets.footer_line import FooterLine
 from safelight_tui.widgets.line_input import LineInput
 from safelight_tui.widgets.line_table import LineTable
 from safelight_tui.widgets.log_view import LogView
@@ -200,7 +201,8 @@ class RunScreen(LaunchingScreen):
         by_letter = {status.letter: number for status, number in run.counts.items()}
         counts = " ".join(f"{letter}{by_letter[letter]}" for letter in letters if by_letter.get(letter))
         left = seconds_left(run, now)
-        parts = [f"rerun {run.rerun}", word, f"{run.done}/{len(run.ccds)} {counts}".strip()]
+        over = run.done - run.counts.get(Status.CANCELLED, 0)
+        parts = [f"rerun {run.rerun}", word, f"{over}/{len(run.ccds)} {counts}".strip()]
         if run.live:
             rate = per_hour(run, now)
             parts += [f"ETA {duration(left)}", f"{rate:.0f}/h" if rate else ""]
@@ -239,14 +241,16 @@ class RunScreen(LaunchingScreen):
     def _show_side(self, run: RunView) -> None:
         visits = list(dict.fromkeys(state.data_id.get("visit") for state in run.ccds.values()))
         place = visits.index(self._visit) + 1 if self._visit in visits else 0
+        wide = self.query_one("#run-side", TextPane).size.width > 30
         lines = [TextLine(f"{self._visit}", "title"), TextLine(f"visit {place}/{len(visits)}", "dim")]
-        for status in (*Status,):
+        for status in Status:
             number = run.counts.get(status, 0)
             if number:
                 tone = {"running": "new", "skipped": "dim"}.get(status.tone, status.tone)
-                lines.append(TextLine(status.word, tone, f"{status.letter} {number:>3} "))
-        lines.append(TextLine(self._metric or DEFAULT_METRIC, "dim", "m "))
-        wide = self.query_one("#run-side", TextPane).size.width > 30
+                word = status.word if wide else status.word.partition(" ")[0][:5]
+                lines.append(TextLine(f"{status.letter} {number:>3} {word}", tone))
+        metric = self._metric or DEFAULT_METRIC
+        lines.append(TextLine(f"below: {metric}" if wide else metric[:11], "dim"))
         if wide:
             lines += [
                 TextLine(""),
@@ -284,6 +288,16 @@ class RunScreen(LaunchingScreen):
         folder = log_folder(run.journal.parents[2], run.run)
         begun = state is not None and (state.started or state.finished)
         self.query_one(LogView).show(folder / (ccd_log(self._ccd) if begun else "run.log"))
+
+    def refresh_footer(self) -> None:
+        """The keys of this screen come first: there is not always room for all."""
+        registry = self.shell.actions
+        if not self.is_mounted:
+            return
+        holding = self.shell.holding()
+        shown = [action for action in registry.active(self.focus_name) if action.shown]
+        shown.sort(key=lambda action: action.context not in ("run", "following"))
+        self.query_one(FooterLine).show([(a, registry.why_not(a.name, holding) is None) for a in shown])
 
     # --- moving -----------------------------------------------------------------------------------------------------
 

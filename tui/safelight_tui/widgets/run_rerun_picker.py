@@ -32,6 +32,7 @@ class RerunPicker(RunDialog[str | None]):
         Refuse the names of reruns there are.
     """
 
+    HEADING = "Rerun"
     KEYS = "Enter: take the name, or the row   Tab: list or name   ^G: give up"
 
     DEFAULT_CSS = """
