@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from safelight.calibrate.config import AstrometricLoaderConfig, CalibrateConfig
+from safelight.calibrate.departure import judge_departure, measure_departure
 from safelight.calibrate.first_wcs import FirstWcs, search_range
 from safelight.calibrate.matching import PatternMatch, PatternSearch, match_pattern
 from safelight.calibrate.plane import FloatArray
@@ -23,7 +24,7 @@ from safelight.refcats import ReferenceCatalog
 if TYPE_CHECKING:
     from astropy.table import Table
 
-__all__ = ["Astrometry", "reference_errors", "solve_astrometry"]
+__all__ = ["Astrometry", "brightness", "reference_errors", "solve_astrometry"]
 
 UNKNOWN_POSITION_ERROR_MAS = 10.0
 LEAST_POSITION_ERROR_MAS = 0.3
@@ -76,7 +77,7 @@ def solve_astrometry(
     sources = select_sources(src, width, height, astrometry.minSnr)
     p, q = first.plane.project(*first.wcs.pixel_to_sky(sources.x, sources.y))
     xi, eta = first.plane.project(catalog.ra_deg, catalog.dec_deg)
-    order = np.argsort(_brightness(catalog), kind="stable")
+    order = np.argsort(-brightness(catalog), kind="stable")
     order = order[np.isfinite(xi[order]) & np.isfinite(eta[order])]
     limits = search_range(first, astrometry, instrument)
     modelled = first.origin == "camera model"
@@ -106,10 +107,12 @@ def solve_astrometry(
     systematic = config.astromRefObjLoader.systematicFloor
     systematic = catalog.systematic_floor_mas if systematic is None else systematic
     quality, caveats = judge_wcs(solution, sources, shape, systematic, astrometry)
+    departure = measure_departure(solution, first, shape)
+    caveats += judge_departure(departure, first.origin, limits.scale_uncertainty, astrometry.quality)
     wcs = render_tan_sip(solution.wcs, width, height, fitter.renderTolerance)
     caveats += _rendering(wcs, solution.pixel_scale, fitter.renderTolerance)
     metrics = _metrics(solution, quality, first, shape)
-    metadata = _metadata(solution, match, quality, first, wcs, len(catalog))
+    metadata = _metadata(solution, match, quality, first, wcs, len(catalog)) | asdict(departure)
     return Astrometry(wcs, solution, match, quality, sources, metrics, caveats, metadata)
 
 
@@ -136,12 +139,12 @@ def reference_errors(catalog: ReferenceCatalog, loader: AstrometricLoaderConfig)
     return errors[0], errors[1]
 
 
-def _brightness(catalog: ReferenceCatalog) -> FloatArray:
-    """A magnitude for ranking: of each star's brightest band; faint where there is none."""
+def brightness(catalog: ReferenceCatalog) -> FloatArray:
+    """Flux of each star in its brightest band, nJy, for ranking; 0 where it has none."""
     if not catalog.flux_njy:
         return np.zeros(len(catalog))
     fluxes = np.stack([np.nan_to_num(flux, nan=0.0) for flux in catalog.flux_njy.values()])
-    return -np.asarray(fluxes.max(axis=0), dtype=np.float64)
+    return np.asarray(fluxes.max(axis=0), dtype=np.float64)
 
 
 def _metrics(solution: WcsSolution, quality: WcsQuality, first: FirstWcs, shape: tuple[int, int]) -> dict[str, float]:

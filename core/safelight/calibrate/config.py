@@ -151,6 +151,20 @@ class QualityConfig(StepConfig):
         0.1,
         description="WCS_EXTRAPOLATED where more of the CCD is farther than 1/4 of its diagonal from all fitted stars",
     )
+    scatterPixels: Annotated[float, Field(gt=0, le=10)] = Field(
+        0.25, description="WCS_SCATTER_HIGH where fitted stars scatter by more than this in either axis"
+    )
+    missingReferences: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.25, description="WCS_REFERENCES_MISSING where clearly more of the frame's bright references have no source"
+    )
+    unknownSources: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="WCS_SOURCES_UNKNOWN where clearly more of the bright stars are not in the catalogue"
+    )
+    maxModelBend: Annotated[float, Field(gt=0, le=1000)] = Field(
+        5.0,
+        description="pixels; WCS_BENDS_MODEL where the fit is farther from a camera model that was shifted, turned and "
+        "scaled",
+    )
 
 
 class AstrometryConfig(StepConfig):

@@ -88,8 +88,8 @@ def judge_wcs(
         error_mas=_error_mas(solution, shape, max(pull_scale, 1.0), systematic_mas),
         pull_scale=max(pull_scale, 1.0),
     )
-    _require_small_scatter(quality, solution, config)
-    caveats = _compare_unfitted(quality, max(scale_of(pulls[:, 0]), scale_of(pulls[:, 1])), len(unfitted), config)
+    caveats = _judge_scatter(quality, solution, config)
+    caveats += _compare_unfitted(quality, max(scale_of(pulls[:, 0]), scale_of(pulls[:, 1])), len(unfitted), config)
     caveats += _coverage(solution, sources, shape, config)
     if quality.n_matches < config.quality.fewStars:
         caveats.append(
@@ -121,7 +121,8 @@ def _error_mas(solution: WcsSolution, shape: tuple[int, int], pull_scale: float,
     return float(np.median(np.hypot(statistical, math.sqrt(2.0) * systematic_mas)))
 
 
-def _require_small_scatter(quality: WcsQuality, solution: WcsSolution, config: AstrometryConfig) -> None:
+def _judge_scatter(quality: WcsQuality, solution: WcsSolution, config: AstrometryConfig) -> list[Caveat]:
+    """Whether the fitted stars scatter as stars do: nothing, a caveat, or a failure."""
     limit = config.wcsFitter.maxScatterArcsec or solution.pixel_scale
     per_axis = quality.rms_mas / 1000.0 / math.sqrt(2.0)
     if per_axis > limit:
@@ -130,6 +131,17 @@ def _require_small_scatter(quality: WcsQuality, solution: WcsSolution, config: A
             f"The fitted stars scatter by {per_axis:.3f} arcsec per axis, more than {limit:.3f}.",
             "Look at the PSF and the match; calibrate.astrometry.wcsFitter.maxScatterArcsec sets the limit.",
         )
+    residual = solution.stars.residual[solution.stars.used]
+    pixels = float(np.sqrt((residual**2).mean(axis=0)).max()) / solution.pixel_scale
+    if pixels <= config.quality.scatterPixels:
+        return []
+    return [
+        Caveat(
+            "WCS_SCATTER_HIGH",
+            f"The fitted stars scatter by {pixels:.2f} pixels in one axis, more than {config.quality.scatterPixels:g}: "
+            "a blurred or doubled image, or a catalogue that contradicts itself?",
+        )
+    ]
 
 
 def _compare_unfitted(quality: WcsQuality, ratio: float, n: int, config: AstrometryConfig) -> list[Caveat]:

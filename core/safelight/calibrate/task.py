@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from safelight.calibrate.matches import full_matches, match_table
 from safelight.calibrate.photometry import solve_photometry
 from safelight.calibrate.plane import FloatArray
 from safelight.calibrate.result import METRICS, CalibrateResult
+from safelight.calibrate.support import judge_support, measure_support
 from safelight.caveats import Caveat
 from safelight.errors import ProcessingError
 from safelight.exposure import Exposure, SkyWcs
@@ -101,7 +102,9 @@ def run(
         exposure.wcs = solved.wcs
         metrics |= solved.metrics
         caveats += solved.caveats
-        metadata["astrometry"] = solved.metadata
+        support = measure_support(solved.solution, solved.sources, astrometry, exposure, config.astrometry)
+        caveats += judge_support(support, config.astrometry)
+        metadata["astrometry"] = solved.metadata | {"support": asdict(support)}
         pairs = _pairs(solved, astrometry)
         stars = solved.solution.stars
         src["calib_astrometry_used"][pairs.source[stars.used]] = True
