@@ -55,6 +55,7 @@ def guarded(program: str, run: Callable[[], int]) -> int:
     A reader that closes the pipe (``| head``) ends the command quietly, as it does other programs. What the system
     refuses (a full disk behind stdout, a file without permission) is said in one line.
     """
+    open_standard_streams()
     try:
         code = run()
         sys.stdout.flush()
@@ -79,6 +80,16 @@ def guarded(program: str, run: Callable[[], int]) -> int:
         if error.filename is None:
             abandon_stdout()
         return 1
+
+
+def open_standard_streams() -> None:
+    """Put /dev/null where a standard stream is closed (``>&-``): a data file must not become descriptor 1 or 2."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
 
 
 def abandon_stdout() -> None:

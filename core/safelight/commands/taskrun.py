@@ -234,7 +234,8 @@ def execute(task: PreparedTask, rows: list[dict[str, Any]], command_line: list[s
             raise
         traceback.print_exc()
         return 1
-    print(f"processCcd INFO: {describe(summary)}", file=sys.stderr)
+    if levels.get("processCcd", levels.get("", logging.INFO)) <= logging.INFO:
+        print(f"processCcd INFO: {describe(summary)}", file=sys.stderr)
     if options.no_exit and summary.exit_code == 1:
         print("processCcd ERROR: some CCDs failed; --noExit makes this exit 0", file=sys.stderr)
         return 0

@@ -268,6 +268,15 @@ def test_a_reader_that_closes_the_pipe_ends_the_command_quietly(listing: Path) -
     assert "BrokenPipe" not in done.stderr
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_standard_streams_do_no_harm(listing: Path, closed: str) -> None:
+    script = Path(sys.executable).with_name("processCcd.py")
+    line = f"{script} {listing} --rerun a --id --show data {closed}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=dict(os.environ), check=False)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
 def blocked(listing: Path, *options: str) -> list[object]:
     """A line whose one CCD cannot run, for want of calibrations."""
     return [listing, "--rerun", "a", "--id", "visit=903986", "ccd=16", *options]
