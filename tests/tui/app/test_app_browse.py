@@ -42,7 +42,8 @@ async def test_typing_a_filter_leaves_its_rows_in_table_and_tree(opened: Any, re
 async def test_an_invalid_text_says_why_and_keeps_the_last_valid_rows_greyed(opened: Any, repository: Path) -> None:
     async with opened(repository) as screen:
         await screen.press("slash")
-        await screen.type("ccd=16 ccd=17")
+        await screen.type("ccd=16")
+        await screen.type_keys(" ccd=17")
         await screen.shows("ccd= stands twice. Join the values with ^: ccd=16^17.", "invalid")
         table = screen.app.screen.table
         assert table.has_class("-stale")

@@ -440,6 +440,10 @@ class BrowseScreen(ModeScreen):
         """Show the log."""
         self.shell.go("logs")
 
+    def action_compare(self) -> None:
+        """Compare reruns where metrics are."""
+        self.shell.go("triage")
+
     # --- details ----------------------------------------------------------------------------------------------------
 
     def on_detail_pane_tab_chosen(self, event: DetailPane.TabChosen) -> None:

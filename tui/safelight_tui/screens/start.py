@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from textual.app import ComposeResult
+from textual.events import Resize
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -22,7 +23,7 @@ from safelight_tui.widgets.tree_view import TreeView
 
 __all__ = ["StartScreen"]
 
-_COLUMNS = (Column("path", "repository", 52, frozen=True), Column("state", "", 24))
+_STATE_WIDTH = 24
 _MAKE_DEMO = "from safelight.commands.main import main; raise SystemExit(main(['demo']))"
 
 
@@ -87,9 +88,14 @@ class StartScreen(ModeScreen):
 
     def _show_rows(self) -> None:
         gone = ("gone", "no repository any more")
-        cells = [[Cell(str(path)), Cell(state, "caveat" if state in gone else "dim")] for path, state in self._rows]
+        room = max(20, self.app.size.width - _STATE_WIDTH - 4)
+        columns = (Column("path", "repository", room, frozen=True), Column("state", "", _STATE_WIDTH))
+        cells = [
+            [Cell(_end_of(str(path), room)), Cell(state, "caveat" if state in gone else "dim")]
+            for path, state in self._rows
+        ]
         table = self.query_one(LineTable)
-        table.show(RowsModel(_COLUMNS, cells))
+        table.show(RowsModel(columns, cells))
         table.styles.height = min(14, max(4, len(cells) + 2))
 
     def on_line_table_row_opened(self, event: LineTable.RowOpened) -> None:
@@ -158,6 +164,16 @@ class StartScreen(ModeScreen):
             else:
                 tree.action_move_right()
 
+    def on_resize(self, event: Resize) -> None:
+        """Give the paths what room there is."""
+        super().on_resize(event)
+        self._show_rows()
+
     def on_screen_resume(self) -> None:
         """Nothing is open here."""
         self.changed(EVERYTHING)
+
+
+def _end_of(path: str, room: int) -> str:
+    """A path cut on its left: its end tells repositories apart."""
+    return path if len(path) <= room else "…" + path[-(room - 1) :]

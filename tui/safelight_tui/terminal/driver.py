@@ -25,6 +25,7 @@ from textual.drivers.linux_driver import LinuxDriver
 
 from safelight_tui.terminal.cells import CellScreen
 from safelight_tui.terminal.charset import environment_at_start, shows_unicode
+from safelight_tui.terminal.paste import PasteCleaner
 from safelight_tui.terminal.requirements import require_terminal
 from safelight_tui.terminal.restore import write_reset
 from safelight_tui.terminal.text import printable
@@ -207,6 +208,7 @@ class DeltaDriver(LinuxDriver):
         """Read keys until told to stop or the terminal is gone."""
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")("replace").decode
+        paste = PasteCleaner()
         poll = select.poll()
         poll.register(self.fileno, select.POLLIN)
         while not self.exit_event.is_set():
@@ -216,7 +218,7 @@ class DeltaDriver(LinuxDriver):
                 if data is None:
                     self._terminal_gone()
                     break
-                text = decode(self._without_reports(data))
+                text = paste.feed(decode(self._without_reports(data)))
                 for message in parser.feed(text) if text else ():  # empty text tells the parser to end
                     self.process_message(message)
             for message in parser.tick():
