@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,8 @@ __all__ = ["main", "print_report"]
 
 _DESCRIPTION = """\
 One row for each CCD of a rerun: data ID, status, caveats, code and message of a failure,
-and what was measured. The table leaves out columns that are empty throughout."""
+and what was measured. The table leaves out columns that are empty throughout, and on a
+terminal goes on below itself where it is too wide."""
 
 _EXAMPLE = "safelight report DATA --rerun first --format csv > first.csv"
 
@@ -86,7 +88,8 @@ def _print(output: Path, form: ReportFormat, words: Sequence[str]) -> None:
     if words and rows:
         keys: dict[str, KeyType] = {key: _key_type(value) for key, value in ccds[0].data_id.items()}
         rows = select_rows(list(words), rows, keys)
-    sys.stdout.write(render_report(rows, form, meta={"rerun": str(output)}))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    sys.stdout.write(render_report(rows, form, meta={"rerun": str(output)}, width=width))
 
 
 def _key_type(value: object) -> KeyType:

@@ -60,6 +60,8 @@ COLUMNS = (
 
 #: What a table has no room for; the other forms have it. The message stands below the table.
 _LEFT_OUT = ("message", "field", "dateObs", "taiObs", "pointing", "expTime")
+_KEYS = ("visit", "ccd")  # they stand at the left of each part of a folded table
+_GAP = "  "
 
 
 def report_rows(ccds: Iterable[RecordedCcd]) -> list[dict[str, Any]]:
@@ -80,15 +82,20 @@ def report_rows(ccds: Iterable[RecordedCcd]) -> list[dict[str, Any]]:
     return rows
 
 
-def render_report(rows: Sequence[Mapping[str, Any]], form: ReportFormat, *, meta: Mapping[str, str]) -> str:
-    """The rows as text; `meta` says where they come from (kept in ECSV)."""
+def render_report(
+    rows: Sequence[Mapping[str, Any]], form: ReportFormat, *, meta: Mapping[str, str], width: int | None = None
+) -> str:
+    """The rows as text; `meta` says where they come from (kept in ECSV).
+
+    A table wider than `width` characters goes on below itself; None: it is as wide as it needs to be.
+    """
     if form == "json":
         return json.dumps([dict(row) for row in rows], indent=1, ensure_ascii=False, default=str) + "\n"
     if form == "csv":
         return _csv(rows)
     if form == "ecsv":
         return _ecsv(rows, meta)
-    return _table(rows)
+    return _table(rows, width)
 
 
 def _names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -125,26 +132,56 @@ def _ecsv(rows: Sequence[Mapping[str, Any]], meta: Mapping[str, str]) -> str:
     return text.getvalue()
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+def _table(rows: Sequence[Mapping[str, Any]], width: int | None) -> str:
     """Aligned columns in plain text; what does not fit is not cut, so that it can be searched and piped."""
-    decimals = {column.name: column.decimals for column in COLUMNS}
     names = [name for name in _names(rows) if any(row.get(name) not in (None, "") for row in rows)]
-    names = [name for name in names if name not in _LEFT_OUT]
-    cells = [[_cell(row.get(name), decimals.get(name)) for name in names] for row in rows]
-    heads = [name.split("_") if name in decimals else [name] for name in names]
-    depth = max((len(head) for head in heads), default=1)
-    heads = [[""] * (depth - len(head)) + head for head in heads]
-    widths = [max([len(part) for part in head] + [len(row[k]) for row in cells]) for k, head in enumerate(heads)]
-    numeric = [name in decimals for name in names]
-
-    def line(texts: Sequence[str]) -> str:
-        parts = (t.rjust(w) if n else t.ljust(w) for t, w, n in zip(texts, widths, numeric))
-        return "  ".join(parts).rstrip()
-
-    lines = [line([head[level] for head in heads]) for level in range(depth)]
-    lines += [line(row) for row in cells]
+    columns = [_text_column(name, rows) for name in names if name not in _LEFT_OUT]
+    blocks = [_block(block, len(rows)) for block in _folded(columns, width)]
     failures = [f"{row['code']}: {row['message']}" for row in rows if row.get("code")]
-    return "\n".join(lines + [""] * bool(failures) + list(dict.fromkeys(failures))) + "\n"
+    return "\n\n".join([*blocks, *(["\n".join(dict.fromkeys(failures))] if failures else [])]) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _TextColumn:
+    name: str
+    head: list[str]  # one word a line
+    cells: list[str]
+    numeric: bool
+
+    @property
+    def width(self) -> int:
+        return max(map(len, [*self.head, *self.cells]))
+
+    def padded(self, text: str) -> str:
+        return text.rjust(self.width) if self.numeric else text.ljust(self.width)
+
+
+def _text_column(name: str, rows: Sequence[Mapping[str, Any]]) -> _TextColumn:
+    decimals = {column.name: column.decimals for column in COLUMNS}
+    cells = [_cell(row.get(name), decimals.get(name)) for row in rows]
+    return _TextColumn(name, name.split("_") if name in decimals else [name], cells, name in decimals)
+
+
+def _folded(columns: Sequence[_TextColumn], width: int | None) -> list[list[_TextColumn]]:
+    """The columns in groups that are no wider than `width`, each after the first with visit and CCD before it."""
+    keys = [column for column in columns if column.name in _KEYS]
+    groups: list[list[_TextColumn]] = [[]]
+    for column in columns:
+        taken = sum(each.width + len(_GAP) for each in groups[-1])
+        if width is not None and taken + column.width > width and len(groups[-1]) > len(keys):
+            groups.append(list(keys))
+        groups[-1].append(column)
+    return groups
+
+
+def _block(columns: Sequence[_TextColumn], n_rows: int) -> str:
+    depth = max((len(column.head) for column in columns), default=1)
+    heads = [[""] * (depth - len(column.head)) + column.head for column in columns]
+    lines = [[head[level] for head in heads] for level in range(depth)]
+    lines += [[column.cells[k] for column in columns] for k in range(n_rows)]
+    return "\n".join(
+        _GAP.join(column.padded(text) for column, text in zip(columns, line, strict=True)).rstrip() for line in lines
+    )
 
 
 def _cell(value: Any, decimals: int | None) -> str:

@@ -25,6 +25,7 @@ _HEADER = """\
 # values that are not the default say who set them.
 """
 _MARK = "# set by "
+_NOT_SAVED = "not in the saved file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,10 @@ class Difference:
     present_source: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.path}: the rerun has {self.stored!r} ({self.stored_source}), "
-            f"now {self.present!r} ({self.present_source})"
-        )
+        now = f"now {self.present!r} ({self.present_source})"
+        if self.stored_source == _NOT_SAVED:
+            return f"{self.path}: not in the rerun's file, which another version wrote, {now}"
+        return f"{self.path}: the rerun has {self.stored!r} ({self.stored_source}), {now}"
 
 
 def literal(value: Any) -> str:
@@ -115,7 +116,7 @@ def differences(saved: SavedConfig, config: ProcessCcdConfig, source: Callable[[
         if path not in present:
             result.append(Difference(path, saved.values[path], stored_source, None, "no such field in this version"))
         elif path not in saved.values:
-            result.append(Difference(path, None, "not in the saved file", present[path], source(path)))
+            result.append(Difference(path, None, _NOT_SAVED, present[path], source(path)))
         elif not _same(saved.values[path], present[path]):
             result.append(Difference(path, saved.values[path], stored_source, present[path], source(path)))
     return result

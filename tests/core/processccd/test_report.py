@@ -94,6 +94,18 @@ def test_the_table_leaves_out_empty_columns_and_explains_failures_below() -> Non
     assert text.rstrip().endswith("TOO_FEW_STARS: Three, stars.")
 
 
+def test_a_table_too_wide_for_the_terminal_goes_on_below_itself() -> None:
+    metrics = dict.fromkeys(ASKED, 12345.0)
+    rows = report_rows([recorded(1, "done", **metrics), recorded(2, "done-with-caveats", **metrics)])
+    wide = render_report(rows, "table", meta={})
+    parts = [part.splitlines() for part in render_report(rows, "table", meta={}, width=80).split("\n\n")]
+    assert len(parts) > 3
+    assert max(len(line) for part in parts for line in part) <= 80
+    assert all(part[-1].split()[:2] == ["1", "2"] for part in parts), "visit and CCD stand in each part"
+    cells = [word for part in parts for word in part[-1].split()[2:]]
+    assert cells == wide.splitlines()[-1].split()[2:]
+
+
 @pytest.mark.parametrize("form", ["table", "json", "csv", "ecsv"])
 def test_a_rerun_without_ccds_has_an_empty_report(form: ReportFormat) -> None:
     assert isinstance(render_report([], form, meta={}), str)
