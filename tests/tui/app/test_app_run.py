@@ -129,8 +129,11 @@ async def test_a_killed_runner_is_noticed_and_the_end_of_a_run_rings(
         await screen.shows("running   2/4")
         process.kill()
         process.wait()
-        await screen.settle(lambda: "DIED" in screen.picture and "resumes with what is missing" in screen.picture, 5.0)
+        await screen.settle(lambda: "DIED" in screen.picture and "x resumes" in screen.picture, 5.0)
         assert rung
+        await screen.press("x")  # nothing of it can run: the frames have no files
+        await screen.settle()
+        assert len(screen.app.screen_stack) == 1
 
 
 async def test_the_focal_plane_is_coloured_by_a_metric(

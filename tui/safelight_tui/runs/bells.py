@@ -47,6 +47,6 @@ class Bells:
             rings.append(Ring(f"{run.rerun}: {new} failed" + (f", {last}" if last else ""), True))
         if key in self._live and not run.live:
             bad = run.died or bool(run.failures)
-            how = "DIED: its process is gone; run the plan again to resume" if run.died else "ended"
+            how = "DIED: its process is gone; x in Run resumes it" if run.died else "ended"
             rings.append(Ring(f"{run.rerun}: run {how}, {run.done}/{len(run.ccds)} done, {run.failures} failed", bad))
         return rings

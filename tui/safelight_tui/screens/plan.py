@@ -40,7 +40,7 @@ class PlanScreen(LaunchingScreen):
     BINDINGS = ACTIONS.bindings("searching", "data_ids", "plan")
 
     DEFAULT_CSS = """
-    PlanScreen #summary { height: 1; background: $panel; color: $foreground; padding: 0 1; }
+    PlanScreen #summary { height: 1; text-wrap: nowrap; text-overflow: ellipsis; background: $panel; color: $foreground; padding: 0 1; }
     PlanScreen #plan-filter { display: none; }
     PlanScreen #plan-filter.-open { display: block; }
     PlanScreen #plan-detail { height: 10; border-top: solid $primary; scrollbar-gutter: stable; }

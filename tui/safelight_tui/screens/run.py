@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import ComposeResult
@@ -36,6 +37,22 @@ if TYPE_CHECKING:
 __all__ = ["RunScreen"]
 
 DEFAULT_METRIC = "fwhm_arcsec"
+_SHORT = {
+    Status.WAITING: "wait",
+    Status.READ: "read",
+    Status.ISR: "ISR",
+    Status.CHARACTERIZE: "PSF",
+    Status.WCS: "WCS",
+    Status.ZEROPOINT: "ZP",
+    Status.WRITE: "write",
+    Status.DONE: "done",
+    Status.CAVEAT: "cav.",
+    Status.SKIPPED: "skip",
+    Status.FAILED: "fail",
+    Status.BLOCKED: "stuck",
+    Status.CANCELLED: "canc.",
+}
+"""Words of at most five letters, for the narrow pane of figures."""
 TALL = 32
 """Rows from which on there is room for the table of CCDs."""
 
@@ -48,6 +65,7 @@ class RunScreen(LaunchingScreen):
     BINDINGS = ACTIONS.bindings("searching", "data_ids", "run", "following")
 
     DEFAULT_CSS = """
+    RunScreen #run-head, RunScreen #run-stages { text-wrap: nowrap; text-overflow: ellipsis; }
     RunScreen #run-head { height: 1; background: $panel; color: $foreground; padding: 0 1; }
     RunScreen #run-top { height: 16; }
     RunScreen #run-plane { width: 68; height: 16; }
@@ -194,9 +212,13 @@ class RunScreen(LaunchingScreen):
         if at_work and (current is None or not current.status.at_work):
             self._ccd = max(at_work)[1]
 
+    def _now(self, run: RunView) -> float:
+        """The time; of a run that is over or dead, when it was last heard of."""
+        return self.shell.clock() if run.live else run.last_event
+
     def _show_head(self, run: RunView) -> None:
         word, _ = run_state(run)
-        now = self.shell.clock()
+        now = self._now(run)
         letters = {"D": "done", "V": "caveats", "F": "failed", "B": "blocked", "S": "skipped", "X": "cancelled"}
         by_letter = {status.letter: number for status, number in run.counts.items()}
         counts = " ".join(f"{letter}{by_letter[letter]}" for letter in letters if by_letter.get(letter))
@@ -207,7 +229,7 @@ class RunScreen(LaunchingScreen):
             rate = per_hour(run, now)
             parts += [f"ETA {duration(left)}", f"{rate:.0f}/h" if rate else ""]
         elif run.died:
-            parts.append("its process is gone: p, then x resumes with what is missing")
+            parts.append("process gone; x resumes")
         parts.append(f"{duration(elapsed(run, now))} -j{run.processes}")
         others = sum(other.live for other in self.runs) - run.live
         if others > 0:
@@ -247,7 +269,7 @@ class RunScreen(LaunchingScreen):
             number = run.counts.get(status, 0)
             if number:
                 tone = {"running": "new", "skipped": "dim"}.get(status.tone, status.tone)
-                word = status.word if wide else status.word.partition(" ")[0][:5]
+                word = status.word if wide else _SHORT.get(status, "")
                 lines.append(TextLine(f"{status.letter} {number:>3} {word}", tone))
         metric = self._metric or DEFAULT_METRIC
         lines.append(TextLine(f"below: {metric}" if wide else metric[:11], "dim"))
@@ -264,7 +286,7 @@ class RunScreen(LaunchingScreen):
         state = run.ccds.get(self._ccd)
         text = ""
         if state is not None:
-            what = stage_line(state, self.shell.clock())
+            what = stage_line(state, self._now(run))
             if state.status.letter in "FB":
                 what = f"{state.words}: {state.message}" if state.status is Status.BLOCKED else what + f"  {state.code}"
             head = " ".join(str(state.data_id.get(key, "")) for key in ("visit", "ccd"))
@@ -275,7 +297,7 @@ class RunScreen(LaunchingScreen):
         table = self.query_one(LineTable)
         if self.has_class("-short"):
             return
-        model = RunModel(run, self.shell.clock, table.size.width)
+        model = RunModel(run, partial(self._now, run), table.size.width)
         table.show(model)
         place = model.place_of_name(self._ccd)
         if place is not None and table.cursor != place:
@@ -476,6 +498,27 @@ class RunScreen(LaunchingScreen):
         }
         self.shell.jobs.start(work, lambda _: self.notify(says[word], timeout=4), failed=self.shell.show_error)
 
+    def action_plan(self) -> None:
+        """Plan the selection for the rerun of this run."""
+        run = self.run_view
+        if run is not None:
+            self.shell.controller.choose_rerun(run.rerun)
+        self.shell.go("plan")
+
+    def action_run(self) -> None:
+        """The CCDs of this run once more: only what is missing or has changed is done, so it resumes a dead run."""
+        run = self.run_view
+        if run is not None:
+            self._run_again(run, [state.data_id for state in run.ccds.values()], failed=False)
+
+    def _run_again(self, run: RunView, data_ids: Sequence[Mapping[str, Any]], *, failed: bool) -> None:
+        session = self.session
+        if session is None or not data_ids:
+            return
+        ids = id_text([dict(data_id) for data_id in data_ids], session.catalogue.identity or ("visit", "ccd"))
+        wanted = RunRequest(session.root, run.rerun, id_text=ids, failed=failed, processes=max(1, run.processes))
+        self.make_plan(wanted, self.confirm, as_the_rerun=True)
+
     def action_retry_failures(self) -> None:
         """The failures again, with the rerun's configuration."""
         run, session = self.run_view, self.session
@@ -486,10 +529,7 @@ class RunScreen(LaunchingScreen):
         if not failed:
             self.notify(f"Nothing has failed in rerun {run.rerun}.", severity="warning", markup=False)
             return
-        identity = session.catalogue.identity or ("visit", "ccd")
-        ids = id_text([dict(data_id) for data_id in failed], identity)
-        wanted = RunRequest(session.root, run.rerun, id_text=ids, failed=True, processes=max(1, run.processes))
-        self.make_plan(wanted, self.confirm, as_the_rerun=True)
+        self._run_again(run, failed, failed=True)
 
     def action_choose_metric(self) -> None:
         """Choose what the focal plane is coloured by."""
