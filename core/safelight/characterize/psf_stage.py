@@ -69,7 +69,9 @@ def find_stars(found: Detections, bright: BrightSources, config: StarSelectorCon
         raise ProcessingError(
             "TOO_FEW_STARS",
             f"None of the {len(bright.peak)} brightest sources can serve as a PSF star: "
-            f"{int(bright.clean.sum())} of them are unsaturated and undamaged.",
+            f"{int(bright.clean.sum())} of them are unsaturated and undamaged."
+            if len(bright.peak)
+            else "No source was found, so no star either.",
             "Look at the frame: is it exposed, in focus, unsaturated? "
             "charImage.measurePsf.starSelector sets which sources count as stars.",
         )

@@ -10,11 +10,14 @@ from safelight.exposure import MasterFrame
 __all__ = ["check_master", "required_master"]
 
 _STEP = 4
-_LEAST_FINITE = 0.5
+_LEAST_USABLE = 0.5
 
 
 def check_master(kind: str, master: MasterFrame, shape: tuple[int, int]) -> None:
-    """Raise `ProcessingError` MASTER_WRONG_SIZE or BAD_MASTER (more than half of it is not finite), naming the file."""
+    """Raise `ProcessingError` MASTER_WRONG_SIZE or BAD_MASTER, naming the file.
+
+    A master is bad when more than half of its pixels are not finite, or of a flat, not above zero.
+    """
     where = f" {master.path}" if master.path else ""
     if master.image.shape != shape:
         height, width = master.image.shape
@@ -24,11 +27,14 @@ def check_master(kind: str, master: MasterFrame, shape: tuple[int, int]) -> None
             "Was it made for this CCD, trimmed and assembled?",
         )
     # Every fourth pixel of every fourth row tells a broken file as surely as all of them.
-    finite = float(np.isfinite(master.image[::_STEP, ::_STEP]).mean())
-    if finite < _LEAST_FINITE:
+    sample = master.image[::_STEP, ::_STEP]
+    usable = np.isfinite(sample) & (sample > 0) if kind == "flat" else np.isfinite(sample)
+    fraction = float(usable.mean())
+    if fraction < _LEAST_USABLE:
+        are_not = "finite numbers above zero" if kind == "flat" else "finite numbers"
         raise ProcessingError(
             "BAD_MASTER",
-            f"The {kind}{where} is not usable: {100 * (1 - finite):.0f} % of its pixels are not finite numbers.",
+            f"The {kind}{where} is not usable: {100 * (1 - fraction):.0f} % of its pixels are not {are_not}.",
             "Build it again, or choose another one.",
         )
 

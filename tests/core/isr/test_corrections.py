@@ -247,6 +247,14 @@ def test_a_master_of_nans_is_refused_by_name() -> None:
     assert caught.value.code == "BAD_MASTER"
 
 
+def test_a_flat_of_zeros_is_refused_by_name() -> None:
+    flat = MasterFrame(np.zeros((4, 4), np.float32), path="FLAT-016.fits")
+    with pytest.raises(ProcessingError, match=r"FLAT-016.fits is not usable: 100 % .* above zero") as caught:
+        check_master("flat", flat, (4, 4))
+    assert caught.value.code == "BAD_MASTER"
+    check_master("bias", flat, (4, 4))
+
+
 @pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
 def test_a_missing_master_says_how_to_do_without(kind: str) -> None:
     with pytest.raises(ProcessingError) as caught:
