@@ -159,6 +159,20 @@ async def test_the_copied_command_gives_the_same_plan(opened: Any, with_files: P
     assert again.output == plan.output
 
 
+async def test_the_plan_is_written_to_a_file(
+    opened: Any, with_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with opened(with_files) as screen:
+        await screen.press("2")
+        await screen.shows("BLOCKED 20")
+        await screen.press("w")
+        await screen.shows("Wrote 20 rows")
+    lines = (tmp_path / "DATA-plan.csv").read_text().splitlines()
+    assert lines[0].startswith("visit,ccd,action,why")
+    assert len(lines) == 21
+
+
 async def test_read_only_runs_nothing(opened: Any, with_files: Path) -> None:
     async with opened(with_files, read_only=True) as screen:
         await screen.press("2")

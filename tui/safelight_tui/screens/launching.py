@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safelight_tui.runs.request import RunRequest
 from safelight_tui.runs.worker import RunWorker
 from safelight_tui.screens.mode import ModeScreen
+from safelight_tui.widgets.line_table import LineTable
 
 if TYPE_CHECKING:
     from safelight_tui.runs.planning import PlanPicture
@@ -114,6 +116,32 @@ class LaunchingScreen(ModeScreen):
     def copy(self, text: str, what: str) -> None:
         """Copy to the clipboard and say so."""
         self.shell.controller.copy(text, what)
+
+    def action_write_file(self) -> None:
+        """Write the table of this screen as CSV into the directory the application was started in."""
+        model = self.query_one(LineTable).model
+        names = [column.key for column in model.columns]
+        rows = [[cell.text for cell in row] for row in model.window(0, len(model))]
+        stem = f"{self.session.name if self.session else 'safelight'}-{self.MODE}"
+
+        def work(job: object) -> Path:
+            import csv
+            import io
+
+            from safelight_tui.terminal.clipboard import write_new_file
+
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows([names, *rows])
+            return write_new_file(text.getvalue(), Path.cwd(), stem, ".csv")
+
+        def written(path: Path) -> None:
+            self.shell.say(f"Wrote {len(rows)} rows to {path}.")
+
+        self.shell.jobs.start(work, written, failed=self.shell.show_error)
+
+    def action_compare(self) -> None:
+        """Reruns are compared in Triage."""
+        self.shell.go("triage")
 
     def show_row(self, name: str, mode: str) -> None:
         """Put the cursor of all screens on a CCD, by its name, and go to a screen."""

@@ -32,7 +32,10 @@ class LogsScreen(ModeScreen):
     BINDINGS = ACTIONS.bindings("searching", "following")
 
     DEFAULT_CSS = """
-    LogsScreen #logs-head { height: 1; text-wrap: nowrap; text-overflow: ellipsis; background: $panel; color: $foreground; padding: 0 1; }
+    LogsScreen #logs-head {
+        height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
+        background: $panel; color: $foreground;
+    }
     LogsScreen #logs-list { width: 28; height: 1fr; border-right: solid $primary; }
     LogsScreen.-narrow Horizontal { layout: vertical; }
     LogsScreen.-narrow #logs-list { width: 100%; height: 7; border-right: none; border-bottom: solid $primary; }

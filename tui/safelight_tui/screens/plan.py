@@ -40,7 +40,10 @@ class PlanScreen(LaunchingScreen):
     BINDINGS = ACTIONS.bindings("searching", "data_ids", "plan")
 
     DEFAULT_CSS = """
-    PlanScreen #summary { height: 1; text-wrap: nowrap; text-overflow: ellipsis; background: $panel; color: $foreground; padding: 0 1; }
+    PlanScreen #summary {
+        height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
+        background: $panel; color: $foreground;
+    }
     PlanScreen #plan-filter { display: none; }
     PlanScreen #plan-filter.-open { display: block; }
     PlanScreen #plan-detail { height: 10; border-top: solid $primary; scrollbar-gutter: stable; }
