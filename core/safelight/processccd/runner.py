@@ -248,9 +248,8 @@ class Runner:
         if self._control.stop and not self._interruption_said:
             self._interruption_said = True
             if not self._requests_seen:
-                self._say(
-                    logging.WARNING, "Interrupted: the CCDs in hand are finished first; Ctrl+C again ends them now."
-                )
+                first = "the CCDs in hand are finished first; Ctrl+C again ends them now."
+                self._say(logging.WARNING, f"Interrupted: {'ending now.' if self._control.abort else first}")
 
     def _note(self, key: str, message: str) -> None:
         """For the log files only: the journal has an event of its own for it."""
