@@ -45,20 +45,12 @@ SCREENS: Mapping[str, str] = {
 }
 """Module and class of each screen; imported when first shown."""
 
-NOT_BUILT: Mapping[str, str] = {
-}
-"""What screens that are not in `SCREENS` will show."""
-
 
 def _screen(mode: str) -> Screen[Any]:
     """Import and make the screen of a mode."""
-    if mode in SCREENS:
-        module, _, name = SCREENS[mode].partition(":")
-        screen: Screen[Any] = getattr(importlib.import_module(module), name)()
-        return screen
-    from safelight_tui.screens.placeholder import PlaceholderScreen
-
-    return PlaceholderScreen(mode, NOT_BUILT[mode])
+    module, _, name = SCREENS[mode].partition(":")
+    screen: Screen[Any] = getattr(importlib.import_module(module), name)()
+    return screen
 
 
 class SafelightApp(ThemedApp[None], inherit_bindings=False):
@@ -407,7 +399,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
 
         screen = self.screen
         if isinstance(screen, ModeScreen):
-            self.push_screen(HelpScreen(screen.MODE, screen.PURPOSE, screen.focus_name))
+            self.push_screen(HelpScreen(screen.MODE, screen.PURPOSE, screen.focus_name, self.holding()))
 
     def action_redraw(self) -> None:
         """Paint the whole screen again."""

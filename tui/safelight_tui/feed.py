@@ -169,10 +169,12 @@ class Feed(threading.Thread):
         return self._holdings.holdings
 
     def _read_reruns(self) -> Mapping[str, RerunView]:
-        if time.monotonic() - self._listed_at > _LISTING_S:
+        due = time.monotonic() - self._listed_at > _LISTING_S
+        if due:
             self._list_reruns()
             self._listed_at = time.monotonic()
-        views = {name: reader.read() for name, reader in self._readers.items()}
+        # Where nothing goes on, directories are looked at seldom: they may be many, on a network disk.
+        views = {name: r.read() if due or r.view.live_run else r.view for name, r in self._readers.items()}
         old = self.snapshot.reruns
         if len(views) == len(old) and all(old.get(name) is view for name, view in views.items()):
             return old

@@ -318,6 +318,37 @@ async def test_help_is_about_the_pane_in_focus(opened: Any, repository: Path) ->
         await screen.shows("20 of 20")
 
 
+async def test_every_action_of_browse_can_be_done_where_its_key_works(opened: Any, repository: Path) -> None:
+    async with opened(repository) as screen:
+        browse = screen.app.screen
+        panes = {"browse table": browse.table, "browse tree": browse.tree_pane, "browse detail": browse.detail.text}
+        for focus, pane in panes.items():
+            chain = [*pane.ancestors_with_self]
+            for action in screen.app.actions.active(focus):
+                if action.needs == ("search",):  # only panes that are searched
+                    continue
+                doers = [node for node in chain if hasattr(node, f"action_{action.name}")]
+                assert doers, f"{action.name} in {focus}"
+                keys = [key for node in chain for key, found in node._bindings.key_to_bindings.items() if
+                        any(binding.id == action.name for binding in found)]  # fmt: skip
+                assert len(keys) >= len(action.keys), f"the keys of {action.name} in {focus}"
+
+
+async def test_the_palette_does_an_action(opened: Any, repository: Path) -> None:
+    async with opened(repository) as screen:
+        await screen.press("ctrl+p")
+        await screen.pilot.press(*"facets")
+        await screen.shows("Choose filters, fields, nights")
+        await screen.pilot.press("enter")
+        await screen.shows("[ ] HSC-I")
+
+
+async def test_copied_text_is_a_valid_expression_for_the_marked_rows(opened: Any, repository: Path) -> None:
+    async with opened(repository) as screen:
+        await screen.press("g", "space", "space", "y")
+        await screen.shows("visit=903334 ccd=16^22")
+
+
 WATCHED: dict[str, Any] = {"root": None, "thread": None, "seen": []}
 WATCHED_EVENTS = ("open", "sqlite3.connect", "os.listdir", "os.scandir")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -29,9 +30,9 @@ class HelpScreen(ModalScreen[None]):
     # The application's own keys do nothing while a dialog is open.
     BINDINGS: ClassVar[list[BindingType]] = [("q,backspace,ctrl+g,escape,question_mark,f1", "dismiss", "Close")]
 
-    def __init__(self, mode: str, purpose: str, focus: str) -> None:
+    def __init__(self, mode: str, purpose: str, focus: str, holding: Collection[str]) -> None:
         super().__init__()
-        self._mode, self._purpose, self._focus = mode, purpose, focus
+        self._mode, self._purpose, self._focus, self._holding = mode, purpose, focus, holding
 
     def compose(self) -> ComposeResult:
         """One pane."""
@@ -42,13 +43,12 @@ class HelpScreen(ModalScreen[None]):
         app = cast("SafelightApp", self.app)
         lines = [TextLine(f"{self._mode.capitalize()}: {self._purpose}", "title"), TextLine("")]
         focus = self._focus if self._focus in app.actions.together else None
-        holding = app.holding()
         if focus is None:
             entries: list[tuple[str, str, str | None]] = [
                 (a.key_labels, a.description, None) for a in app.actions.of(EVERYWHERE)
             ]
         else:
-            entries = [*help_lines(app.actions, focus, holding)]
+            entries = [*help_lines(app.actions, focus, self._holding)]
         for keys, text, why_not in entries:
             if not keys and not text.endswith("."):  # a heading: descriptions are sentences
                 lines += [TextLine(text, "title")]

@@ -155,8 +155,7 @@ class ModeScreen(Screen[None]):
     async def on_command_line_submitted(self, event: CommandLine.Submitted) -> None:
         """Give the focus back, then do what was entered."""
         pane = self._pane_before or self.first_pane()
-        if pane is not None:
-            pane.focus()
+        self.set_focus(pane)  # at once: what is entered is about this pane
         if event.text:
             await self.shell.command(event.text)
 

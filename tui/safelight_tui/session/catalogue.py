@@ -45,6 +45,7 @@ class Catalogue:
         self.keys = dict(keys)
         self.all_keys = {**keys, **further}
         self.complete = complete
+        self._widths: dict[str, int] = {}
         self.size = len(next(iter(columns.values()))) if columns else 0
         self.identity: tuple[str, ...] = tuple(key for key in ("visit", "ccd") if key in self.keys) or tuple(self.keys)
 
@@ -63,6 +64,12 @@ class Catalogue:
     def data_id(self, row: int) -> dict[str, Any]:
         """The full data ID of a row."""
         return {key: self.columns[key][row] for key in self.keys}
+
+    def width(self, key: str) -> int:
+        """Characters of the longest of a column's first distinct values."""
+        if key not in self._widths:
+            self._widths[key] = max((len(str(value)) for value in self.columns[key].values[:2000]), default=0)
+        return self._widths[key]
 
     def name(self, row: int) -> str:
         """What journals call the CCD of a row: ``visit=903986 ccd=16``."""

@@ -192,11 +192,20 @@ def _moved(error: DataIdError, offset: int) -> DataIdError:
     return DataIdError(error.code, error.message, error.hint, error.data_id, span)
 
 
+#: Typing asks again and again for the same rerun.
+_last_states: list[tuple[Catalogue, RerunView, dict[int, CcdState]]] = []
+
+
 def _states_by_row(catalogue: Catalogue, rerun: RerunView | None) -> dict[int, CcdState]:
     if rerun is None:
         return {}
+    kept = _last_states
+    if kept and kept[0][0] is catalogue and kept[0][1] is rerun:
+        return kept[0][2]
     found = ((catalogue.row_of(state.data_id), state) for state in rerun.states.values())
-    return {row: state for row, state in found if row is not None}
+    states = {row: state for row, state in found if row is not None}
+    kept[:] = [(catalogue, rerun, states)]
+    return states
 
 
 def _rows_of_word(word: Word, offset: int, catalogue: Catalogue, states: dict[int, CcdState]) -> Bitset:

@@ -43,8 +43,7 @@ class DataIdModel:
         return columns + [self._column(key) for key in self._others]
 
     def _column(self, key: str, *, frozen: bool = False) -> Column:
-        values = self._catalogue.columns[key].values[:2000]
-        width = min(_WIDEST, max([len(key), *(len(str(value)) for value in values)]))
+        width = min(_WIDEST, max(len(key), self._catalogue.width(key)))
         return Column(key, key, width, right=self._catalogue.keys[key] is not str, frozen=frozen)
 
     @property

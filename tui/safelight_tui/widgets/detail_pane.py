@@ -63,7 +63,11 @@ class _TabLine(Widget):
 
 
 class _TabText(TextPane):
-    """Left and right go to another tab."""
+    """Left and right go to another tab, Enter to the next."""
+
+    def action_open(self) -> None:
+        """The next tab."""
+        self._pane.step(1)
 
     def action_move_left(self) -> None:
         """The tab to the left."""
