@@ -49,8 +49,8 @@ def _rings(rgb: NDArray[np.uint8], view: View, marks: Marks, colour: tuple[int, 
     radius = max(RING_RADIUS, min(24, round(RING_RADIUS * view.zoom)))
     matrix = view.orientation.matrix
     dx, dy = np.asarray(marks.x, np.float64) - view.x, np.asarray(marks.y, np.float64) - view.y
-    column = (matrix[0, 0] * dx + matrix[1, 0] * dy) * view.zoom + view.width / 2
-    row = view.height / 2 - (matrix[0, 1] * dx + matrix[1, 1] * dy) * view.zoom
+    column = (matrix[0, 0] * dx + matrix[1, 0] * dy) * view.zoom + view.width / 2 - 0.5
+    row = view.height / 2 - 0.5 - (matrix[0, 1] * dx + matrix[1, 1] * dy) * view.zoom
     columns = np.round(column[:, None] + radius * np.cos(angles)).ravel()
     rows = np.round(row[:, None] + radius * np.sin(angles)).ravel()
     seen = (columns >= 0) & (columns < view.width) & (rows >= 0) & (rows < view.height)

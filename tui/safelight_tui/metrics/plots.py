@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from safelight_tui.metrics.residuals import PhotometricResiduals, Residuals
 from safelight_tui.plots import PlotLine, Series, plot, vector_field
+from safelight_tui.terminal.text import fit, printable
 
 __all__ = ["PLOTS", "Draw", "color_plot", "magnitude_plot", "night_plot", "sentence", "wcs_plot"]
 
@@ -37,7 +39,10 @@ def sentence(text: str) -> Draw:
     """A plot that only says something."""
 
     def draw(width: int, height: int) -> list[PlotLine]:
-        return [[((text if row == height // 2 else "")[:width].center(width), "dim")] for row in range(height)]
+        words = textwrap.wrap(printable(text), max(10, width - 2))[: max(height, 1)]
+        first = (height - len(words)) // 2
+        rows = (words[row - first] if 0 <= row - first < len(words) else "" for row in range(height))
+        return [[(fit(words_.center(width), width), "dim")] for words_ in rows]
 
     return draw
 

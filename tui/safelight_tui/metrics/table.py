@@ -25,11 +25,11 @@ _SHORT = {
     "fwhm_arcsec": "seeing",
     "ellipticity": "ellip",
     "sky_level_e": "sky e-",
-    "sky_rms_e": "noise",
     "depth_5sigma_mag": "depth",
     "zeropoint_mag": "zp",
     "zeropoint_rms_mag": "zp rms",
     "wcs_reserved_median_mas": "wcs mas",
+    "sky_rms_e": "noise",
     "wcs_rms_mas": "fit mas",
     "wcs_matches": "matches",
     "zeropoint_stars": "zp stars",
@@ -47,6 +47,8 @@ _SHORT = {
     "seconds_io": "s io",
     "peak_rss_mb": "MB",
 }
+_FIRST = 7
+"""Metrics that stand before the caveats."""
 _DECIMALS = {column.name: column.decimals for column in COLUMNS} | {"saturated_fraction": 2}
 _SCALE = {"saturated_fraction": 100.0}
 _VERDICT_SIGNS = {"good": ("+", "good"), "bad": ("-", "bad"), "look": ("=", "caveat"), "disputed": ("?", "caveat")}
@@ -108,7 +110,8 @@ class MetricsTable:
         frozen.append(Column("status", "CCDs" if self.per_visit else "S", 6 if self.per_visit else 1, frozen=True))
         frozen.append(Column("verdict", "marks" if self.per_visit else "M", 5 if self.per_visit else 1, frozen=True))
         metrics = [Column(name, head, max(7, len(head) + 1), right=True) for name, head in _SHORT.items()]
-        return [*frozen, *metrics, Column("caveats", "caveats, failure", 30), Column("comment", "comment", 40)]
+        caveats = Column("caveats", "caveats, failure", 24)
+        return [*frozen, *metrics[:_FIRST], caveats, *metrics[_FIRST:], Column("comment", "comment", 40)]
 
     def _width(self, key: str) -> int:
         return max([len(key) + 1, *(len(str(row.get(key, ""))) for row in self.rows[:500])])

@@ -243,7 +243,9 @@ class ImageView(Widget, can_focus=True):
         view, picture = self._current_view(), self.picture
         if view is None or picture is None or picture.limits is None:
             return None
-        if self._levels is None:
+        # A line may be asked for after the size has changed and before the resize event has come.
+        if self._levels is None or self._levels.shape != (view.height, view.width):
+            self._over = None
             low, high = picture.limits
             self._levels = to_levels(sampled(picture.pixels, view), low, high, self.stretch, picture.sample)
         return self._levels

@@ -1,0 +1,243 @@
+"""Image, driven by keys, on small frames of a plain camera with a finished rerun."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from safelight.butler.butler import Butler
+from safelight.butler.datasets import CcdRecord
+from safelight.commands.main import main
+from safelight.exposure import Exposure, PhotoCalib, VisitInfo
+from safelight.exposure.wcs import TanSipWcs
+
+STAR_X, STAR_Y = 79.4, 60.3
+SHAPE = (120, 160)
+
+
+def pixels(sky: float = 200.0) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    rows, columns = np.indices(SHAPE)
+    star = 3000.0 * np.exp(-0.5 * ((columns - STAR_X) ** 2 + (rows - STAR_Y) ** 2) / 4.0)
+    return np.asarray(sky + star + rng.normal(0.0, 5.0, SHAPE), np.float32)
+
+
+WCS_CARDS = {
+    "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 80.0, "CRPIX2": 60.0, "CRVAL1": 150.0, "CRVAL2": 2.0,
+    "CD1_1": -1 / 3600, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 1 / 3600,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two raw frames; the first calibrated in rerun "first"."""
+    folder = tmp_path_factory.mktemp("frames")
+    for number in (1, 2):
+        header = fits.Header(
+            {"DATE-OBS": f"2020-03-01T02:0{number}:00", "EXPTIME": 30.0, "FILTER": "r", "OBJECT": "field",
+             "IMAGETYP": "Light", "GAIN": 2.0, **WCS_CARDS}
+        )  # fmt: skip
+        fits.writeto(folder / f"frame-{number}.fits", pixels(200.0 * number).astype("u2"), header)
+    root = folder / "DATA"
+    names = [str(folder / f"frame-{number}.fits") for number in (1, 2)]
+    assert main(["ingest", "images", str(root), *names, "--instrument", "generic"]) == 0
+    butler = Butler(root, rerun="first")
+    row = min(butler.query("").rows, key=lambda one: one["visit"])
+    exposure = Exposure(
+        image=pixels(0.0),
+        mask=np.zeros(SHAPE, np.int32),
+        variance=np.full(SHAPE, 25.0, np.float32),
+        filter_name="r",
+        gains=(2.0,),
+        visit_info=VisitInfo(30.0, 30.0),
+        wcs=TanSipWcs.from_header(WCS_CARDS),
+        photo_calib=PhotoCalib(28.0),
+    )
+    exposure.mask[59, 80] = 1 << exposure.planes["CR"] | 1 << exposure.planes["INTRP"]
+    butler.put(exposure, "calexp", row)
+    src = Table(
+        {"base_SdssCentroid_x": [STAR_X, 20.0], "base_SdssCentroid_y": [STAR_Y, 100.0], "deblend_nChild": [0, 0]}
+    )
+    butler.put(src, "src", row)
+    butler.ledger.record_ccd(CcdRecord(row, "done", metrics={"fwhm_arcsec": 4.7}))
+    butler.ledger.close()
+    return root
+
+
+async def open_first(screen: Any) -> None:
+    """The calibrated CCD."""
+    await screen.settle(lambda: bool(screen.app.session.feed.reruns))
+    session = screen.app.session
+    session.cursor_row = min(range(len(session.catalogue)), key=lambda row: session.catalogue.value(row, "visit"))
+    await screen.press("5")
+    await screen.shows("calexp")
+
+
+async def test_a_finished_ccd_is_shown_with_place_value_sky_and_mask_planes(opened: Any, frames: Path) -> None:
+    async with opened(frames) as screen:
+        await open_first(screen)
+        await screen.shows("(first)", "linear")
+        view = screen.app.screen.view
+        view.move_to(80, 59)
+        value = pixels(0.0)[59, 80]
+        await screen.shows("x 80 y 59", f"{value:.2f} ADU", "INTRP CR", "+02:00:00")
+        await screen.press("right")
+        assert view.cursor != (80, 59)
+
+
+async def test_i_goes_round_raw_post_isr_and_calexp_and_says_what_is_missing(opened: Any, frames: Path) -> None:
+    async with opened(frames) as screen:
+        await open_first(screen)
+        await screen.press("i")
+        await screen.shows("raw ")
+        assert screen.app.screen.view.picture.pixels[0, 0] == pixels(200.0).astype("u2")[0, 0]
+        await screen.press("i")
+        await screen.shows("is wanted but there is no calibRegistry")
+        await screen.press("i")
+        await screen.shows("calexp")
+
+
+async def test_a_frame_that_was_not_processed_is_shown_raw(opened: Any, frames: Path) -> None:
+    async with opened(frames) as screen:
+        await open_first(screen)
+        first = screen.app.session.cursor_row
+        await screen.press("greater_than_sign")
+        await screen.press("less_than_sign") if screen.app.session.cursor_row == first else None
+        await screen.shows("raw ")
+        assert screen.app.session.cursor_row != first
+
+
+async def test_keys_of_imexamine_tell_of_the_star_under_the_cursor(opened: Any, frames: Path) -> None:
+    async with opened(frames) as screen:
+        await open_first(screen)
+        screen.app.screen.view.move_to(78, 62)
+        await screen.press("a")
+        await screen.shows("Aperture photometry", "mag (AB)", "x 79.4", "y 60.3")
+        await screen.press("r")
+        await screen.shows("Radial profile", "radius, pixels", "Gaussian")
+        await screen.press("m")
+        await screen.shows("Statistics", "441 pixels")
+        await screen.press("v")
+        screen.app.screen.view.move_to(20, 20)
+        await screen.press("v")
+        await screen.shows("From (78, 62) to (20, 20)")
+        await screen.press("x")
+        await screen.settle(lambda: "From (78" not in screen.picture)
+
+
+async def test_sources_and_mask_planes_are_drawn_over_the_image(opened: Any, frames: Path) -> None:
+    async with opened(frames) as screen:
+        await open_first(screen)
+        view = screen.app.screen.view
+
+        def drawn() -> set[str]:
+            return {character for row in view._characters(view.view, view.picture).values()
+                    for character, _ in row.values()}  # fmt: skip
+
+        await screen.press("O")
+        await screen.shows("overlay: sources")
+        await screen.settle(lambda: drawn() == {"o"})
+        await screen.press("O", "O")
+        await screen.shows("overlay: mask planes")
+        assert "C" in drawn() or "I" in drawn()
+        await screen.press("O", "O")
+        assert "overlay:" not in screen.picture
+
+
+async def test_two_images_of_a_ccd_blink(opened: Any, frames: Path) -> None:
+    async with opened(frames) as screen:
+        await open_first(screen)
+        await screen.press("B")
+        await screen.shows("no second image")
+        await screen.press("d")  # post-ISR cannot be made here: the next one is taken
+        await screen.shows("B: raw ")
+        await screen.press("B")
+        await screen.shows("B: calexp")
+        assert screen.app.screen.view.picture.pixels.max() > 3000.0
+
+
+async def test_pictures_and_regions_are_saved_and_nothing_is_overwritten(
+    opened: Any, frames: Path, tmp_path: Path
+) -> None:
+    async with opened(frames) as screen:
+        await open_first(screen)
+        for name in ("a.png", "a.reg"):
+            await screen.press("w", "ctrl+u")
+            await screen.type(str(tmp_path / name))
+            await screen.press("enter")
+            await screen.settle((tmp_path / name).exists)
+        width, height = struct.unpack(">II", (tmp_path / "a.png").read_bytes()[16:24])
+        assert (width, height) == (SHAPE[1], SHAPE[0])
+        assert f"circle({STAR_X + 1:.3f},{STAR_Y + 1:.3f},10)" in (tmp_path / "a.reg").read_text()
+        await screen.press("w", "ctrl+u")
+        await screen.type(str(tmp_path / "a.png"))
+        await screen.press("enter")
+        await screen.shows("is there already")
+
+
+async def test_without_a_hub_the_lines_to_type_at_home_are_shown(
+    opened: Any, frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAMP_HUB", f"std-lockurl:{(tmp_path / 'none').as_uri()}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    async with opened(frames) as screen:
+        await open_first(screen)
+        await screen.press("D")
+        await screen.shows("No SAMP hub runs on this host", "scp ", "ds9 CORR-")
+
+
+async def test_a_camera_without_a_focal_plane_has_no_mosaic_and_says_so(opened: Any, frames: Path) -> None:
+    async with opened(frames) as screen:
+        await open_first(screen)
+        await screen.press("M")
+        await screen.shows("has no focal plane to show")
+        await screen.shows("calexp")
+
+
+async def test_north_is_turned_up_and_back(opened: Any, frames: Path) -> None:
+    async with opened(frames) as screen:
+        await open_first(screen)
+        screen.app.screen.view.move_to(5, 5)
+        await screen.press("N")
+        orientation = screen.app.screen.view.view.orientation
+        assert (orientation.transposed, orientation.flip_right, orientation.flip_up) == (False, False, False)
+
+
+async def test_a_damaged_file_gives_a_sentence(opened: Any, frames: Path) -> None:
+    path = Butler(frames, rerun="first").uri("calexp", min(Butler(frames).query("").rows, key=lambda r: r["visit"]))
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[:5000])
+        async with opened(frames) as screen:
+            await screen.settle(lambda: bool(screen.app.session.feed.reruns))
+            session = screen.app.session
+            rows = range(len(session.catalogue))
+            session.cursor_row = min(rows, key=lambda row: session.catalogue.value(row, "visit"))
+            await screen.press("5")
+            await screen.shows("CORR-", "i another kind of image")
+            assert "Traceback" not in screen.picture
+    finally:
+        path.write_bytes(whole)
+
+
+def test_the_command_prints_and_saves_the_same_image(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    visit = min(row["visit"] for row in Butler(frames).query("").rows)
+    at = [str(frames), "calexp", "--rerun", "first", "--id", f"visit={visit}"]
+    assert main(["image", *at, "--columns", "40", "--overlay"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 15
+    assert all(len(line) == 40 for line in lines)
+    assert any("o" in line for line in lines)
+    assert main(["image", *at, "-o", str(tmp_path / "b.png"), "--stretch", "asinh", "--size", "80"]) == 0
+    assert struct.unpack(">II", (tmp_path / "b.png").read_bytes()[16:24]) == (80, 60)
+    assert main(["image", *at, "-o", str(tmp_path / "b.txt")]) == 2
+    assert main(["image", str(frames), "raw", "--id", "filter=r"]) == 2
+    assert "one is wanted" in capsys.readouterr().err

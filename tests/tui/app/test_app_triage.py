@@ -1,0 +1,167 @@
+"""Triage, driven by keys: metrics, words, marks of two observers, comparison, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from safelight.butler.butler import Butler
+from safelight.butler.datasets import CcdRecord, DatasetLedger
+from safelight.processccd.marks import MarkJournal
+
+CCD_16 = {"visit": 903986, "ccd": 16}
+
+
+def marks_of(repository: Path) -> MarkJournal:
+    return MarkJournal(repository / "rerun" / "first")
+
+
+async def test_metrics_states_and_details_are_shown(opened: Any, repository: Path) -> None:
+    async with opened(repository) as screen:
+        await screen.press("6")
+        await screen.shows("3 of 3 CCDs  first", ">903986   16 HSC-I", "27.100", "NO_FLAT", "FEW_STARS")
+        assert "D" in next(line for line in screen.picture.splitlines() if ">903986   16" in line)
+        await screen.press("j")
+        await screen.shows("No flat HSC-I.")
+
+
+async def test_words_narrow_and_wrong_words_say_so(opened: Any, repository: Path) -> None:
+    async with opened(repository) as screen:
+        await screen.press("6")
+        await screen.shows("3 of 3")
+        await screen.press("slash")
+        await screen.type("fwhm_arcsec>0.9")
+        await screen.shows("1 of 3", ">903988   16")
+        await screen.press("enter", "slash", "ctrl+u")
+        await screen.type("fhwm>1")
+        await screen.shows("There is no metric 'fhwm'")
+        await screen.press("ctrl+g")
+        await screen.shows("1 of 3")
+
+
+async def test_a_mark_is_written_seen_and_taken_back(opened: Any, repository: Path) -> None:
+    async with opened(repository) as screen:
+        await screen.press("6")
+        await screen.shows("3 of 3")
+        await screen.press("minus")
+        await screen.shows("1 CCD marked bad")
+        marks = marks_of(repository).read().of(CCD_16)
+        assert marks is not None
+        assert marks.verdict == "bad"
+        await screen.settle(lambda: "D -" in screen.picture)
+        await screen.press("semicolon")
+        await screen.type("satellite [bold]trail")
+        await screen.press("enter")
+        await screen.shows("satellite [bold]trail")
+        await screen.press("u")
+        await screen.shows("Taken back on 1 CCD")
+        await screen.press("u")
+        await screen.settle(lambda: marks_of(repository).read().of(CCD_16) is None)
+        await screen.settle(lambda: "marked_by_me" not in screen.app.holding())
+        await screen.press("u")
+        await screen.shows("there is no mark of yours to undo")
+
+
+async def test_marks_of_another_observer_appear_and_both_are_kept(opened: Any, repository: Path) -> None:
+    other = MarkJournal(repository / "rerun" / "first", "someone-else")
+    async with opened(repository) as screen:
+        await screen.press("6")
+        await screen.shows("3 of 3")
+        other.mark([CCD_16], "good")
+        await screen.press("minus")
+        await screen.shows("disputed by")
+        book = marks_of(repository).read()
+        assert {one.verdict for one in book.of(CCD_16).opinions} == {"good", "bad"}  # type: ignore[union-attr]
+        other.mark([{"visit": 903988, "ccd": 16}], "look")
+        await screen.settle(lambda: "V =" in screen.picture, seconds=12)  # without a key being pressed
+
+
+async def test_nothing_is_marked_when_read_only(opened: Any, repository: Path) -> None:
+    async with opened(repository, read_only=True) as screen:
+        await screen.press("6")
+        await screen.shows("3 of 3")
+        await screen.press("minus")
+        await screen.shows("--read-only")
+        assert not marks_of(repository).folder.exists()
+
+
+async def test_visits_sorting_and_plots_over_the_night(opened: Any, repository: Path) -> None:
+    async with opened(repository) as screen:
+        await screen.press("6")
+        await screen.shows("3 of 3")
+        await screen.press("t")
+        await screen.shows("2 of 2 visits", "2 1F")
+        await screen.press("t", "m", "m", "m")
+        await screen.shows("seeing", "visits 903986 to 903988")
+        table = screen.app.screen.table
+        table.sort_by("fwhm_arcsec", reverse=True)
+        await screen.settle(lambda: table.model.window(0, 1)[0][0].text == "903988")
+        await screen.press("right_square_bracket")
+        assert table.cursor >= 1
+
+
+async def test_the_plot_says_why_there_is_none(opened: Any, repository: Path) -> None:
+    async with opened(repository) as screen:
+        await screen.press("6")
+        await screen.shows("There is no srcMatchFull")
+        await screen.press("j")
+        await screen.shows("No flat HSC-I.")
+
+
+async def test_rows_in_view_are_written_to_a_file_never_over_another(
+    opened: Any, repository: Path, tmp_path: Path
+) -> None:
+    async with opened(repository) as screen:
+        await screen.press("6")
+        await screen.shows("3 of 3")
+        for name in ("rows.csv", "rows.ecsv", "ids.txt", "night.md"):
+            await screen.press("w", "ctrl+u")
+            await screen.type(str(tmp_path / name))
+            await screen.press("enter")
+            await screen.settle((tmp_path / name).exists)
+        assert (tmp_path / "ids.txt").read_text().startswith("--id visit=903986 ccd=16")
+        assert (tmp_path / "night.md").read_text().startswith("# Rerun first")
+        assert len((tmp_path / "rows.csv").read_text().splitlines()) == 4
+        await screen.press("w", "ctrl+u")
+        await screen.type(str(tmp_path / "rows.csv"))
+        await screen.press("enter")
+        await screen.shows("is there already")
+
+
+async def test_two_reruns_are_compared_ccd_by_ccd(opened: Any, repository: Path) -> None:
+    output = Butler(repository, rerun="second").create_output()
+    ledger = DatasetLedger(output)
+    data_id = {**CCD_16, "filter": "HSC-I"}
+    ledger.record_ccd(CcdRecord(data_id, "done", metrics={"fwhm_arcsec": 0.91, "zeropoint_mag": 27.0}))
+    ledger.close()
+    async with opened(repository) as screen:
+        await screen.settle(lambda: len(screen.app.session.feed.reruns) == 2)
+        screen.app.session.choose_rerun("first")
+        await screen.press("6")
+        await screen.shows("3 of 3 CCDs  first")
+        await screen.press("d")
+        await screen.shows("second minus first: 1 CCDs in both, 2 only in the first", "+0.20", "-0.100", "D>D", "F>-")
+        await screen.press("q")
+        await screen.shows("3 of 3 CCDs")
+
+
+async def test_plan_takes_the_chosen_ccds_and_ids_are_copied(opened: Any, repository: Path) -> None:
+    async with opened(repository) as screen:
+        await screen.press("6")
+        await screen.shows("3 of 3")
+        copied: list[str] = []
+        screen.app.controller.copy = lambda text, what="": copied.append(text)
+        await screen.press("j", "space", "y", "Y")
+        assert copied[0] == "--id visit=903986 ccd=100"
+        assert copied[1].startswith("safelight export ")
+        await screen.press("p")
+        session = screen.app.session
+        assert [session.catalogue.name(row) for row in session.chosen_rows()] == ["visit=903986 ccd=100"]
+
+
+async def test_a_rerun_without_a_readable_ledger_gives_a_sentence(opened: Any, repository: Path) -> None:
+    (repository / "rerun" / "first" / ".safelight" / "datasets.sqlite3").write_bytes(b"no database" * 100)
+    async with opened(repository) as screen:
+        await screen.press("6")
+        await screen.settle()
+        assert "Traceback" not in screen.picture

@@ -1,0 +1,183 @@
+"""Tables, plots and comparisons of metrics."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from astropy.wcs import WCS
+
+from safelight.exposure.wcs import TanSipWcs
+from safelight.processccd.narrowing import parse_narrowing
+from safelight.processccd.report import COLUMNS
+from safelight_tui.metrics.compare import compare_rows
+from safelight_tui.metrics.detail import detail_lines
+from safelight_tui.metrics.plots import color_plot, magnitude_plot, night_plot, sentence, wcs_plot
+from safelight_tui.metrics.residuals import PhotometricResiduals, Residuals, WcsResiduals, _nearest, wcs_residuals
+from safelight_tui.metrics.table import MetricsTable, by_visit
+
+METRICS = [column.name for column in COLUMNS]
+
+
+def row(visit: int, ccd: int, **further: Any) -> dict[str, Any]:
+    empty = dict.fromkeys(METRICS)
+    about = {"visit": visit, "ccd": ccd, "filter": "HSC-I", "status": "done", "caveats": "", "code": "", "message": ""}
+    marks = {"verdict": "", "verdicts": (), "comment": "", "observers": "", "marked": "", "outliers": ()}
+    return about | empty | marks | further
+
+
+def texts(table: MetricsTable) -> list[list[str]]:
+    return [[cell.text for cell in cells] for cells in table.window(0, len(table))]
+
+
+def column(table: MetricsTable, key: str) -> list[str]:
+    place = [one.key for one in table.columns].index(key)
+    return [cells[place] for cells in texts(table)]
+
+
+def test_sorting_puts_missing_values_last_both_ways() -> None:
+    rows = [row(1, 1, fwhm_arcsec=0.9), row(1, 2), row(1, 3, fwhm_arcsec=0.5), row(1, 4, fwhm_arcsec=float("nan"))]
+    table = MetricsTable.of(rows)
+    assert table.sorted_by("fwhm_arcsec").order.tolist() == [2, 0, 1, 3]
+    assert table.sorted_by("fwhm_arcsec", reverse=True).order.tolist() == [0, 2, 1, 3]
+
+
+@pytest.mark.parametrize("key", [one.key for one in MetricsTable.of([row(1, 1)]).columns])
+def test_every_column_can_be_sorted_by(key: str) -> None:
+    rows = [row(1, 2, comment="x", caveats="A"), row(1, 1, verdict="bad", verdicts=("bad",)), row(2, 1, code="B")]
+    assert sorted(MetricsTable.of(rows).sorted_by(key).order.tolist()) == [0, 1, 2]
+
+
+def test_outliers_and_verdicts_are_told_by_signs_not_by_colour_alone() -> None:
+    rows = [row(1, 1, fwhm_arcsec=1.5, outliers=("fwhm_arcsec",), verdict="bad"), row(1, 2, fwhm_arcsec=0.6)]
+    table = MetricsTable.of(rows)
+    assert column(table, "fwhm_arcsec") == ["!1.50", "0.60"]
+    assert column(table, "verdict") == ["-", ""]
+    assert column(table, "status") == ["D", "D"]
+
+
+def test_narrowing_keeps_ids_and_places() -> None:
+    rows = [row(1, ccd, fwhm_arcsec=0.1 * ccd) for ccd in range(6)]
+    table = MetricsTable.of(rows).narrowed(parse_narrowing("fwhm_arcsec>0.25", METRICS))
+    assert table.row_ids(0, 9).tolist() == [3, 4, 5]
+    assert table.place_of(4) == 1
+    assert table.place_of(0) is None
+    assert table.id_count == 6
+
+
+def test_a_visit_has_medians_and_counts() -> None:
+    rows = [row(1, 1, fwhm_arcsec=0.5, verdict="bad"), row(1, 2, fwhm_arcsec=0.7, verdict="bad"),
+            row(1, 3, status="failed", code="X"), row(2, 1)]  # fmt: skip
+    visits = by_visit(rows)
+    assert [one["visit"] for one in visits] == [1, 2]
+    assert visits[0]["fwhm_arcsec"] == pytest.approx(0.6)
+    assert visits[0]["status"] == "3 1F"
+    assert visits[0]["verdict"] == "2-"
+    assert visits[1]["fwhm_arcsec"] is None
+    assert len(texts(MetricsTable.of(visits, per_visit=True))) == 2
+
+
+def test_data_with_markup_and_nan_is_shown_as_text() -> None:
+    odd = row(1, 1, filter="[bold]x", fwhm_arcsec=float("nan"), comment="[red]", verdict="look", observers="me")
+    assert column(MetricsTable.of([odd]), "filter") == ["[bold]x"]
+    assert column(MetricsTable.of([odd]), "fwhm_arcsec") == ["--"]
+    assert any(line.text == "[red]" for line in detail_lines(odd))
+
+
+def test_wcs_residuals_agree_with_astropy() -> None:
+    header = {
+        "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 51.0, "CRPIX2": 61.0, "CRVAL1": 10.0, "CRVAL2": -5.0,
+        "CD1_1": -5e-5, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 5e-5,
+    }  # fmt: skip
+    rng = np.random.default_rng(5)
+    x, y = rng.uniform(0, 100, 20), rng.uniform(0, 120, 20)
+    dx, dy = rng.normal(0, 0.1, 20), rng.normal(0, 0.1, 20)
+    ra, dec = WCS(header).all_pix2world(x - dx, y - dy, 0)
+    matches = Table(
+        {"src_base_SdssCentroid_x": x, "src_base_SdssCentroid_y": y, "ref_coord_ra": np.radians(ra),
+         "ref_coord_dec": np.radians(dec), "src_calib_astrometry_used": np.arange(20) % 2 == 0}
+    )  # fmt: skip
+    found = wcs_residuals(matches, TanSipWcs.from_header(header), 100, 120)
+    np.testing.assert_allclose(found.dx_mas, dx * 180.0, atol=0.01)
+    np.testing.assert_allclose(found.dy_mas, dy * 180.0, atol=0.01)
+    assert found.used.sum() == 10
+    assert not found.reserved.any()
+
+
+def test_nearest_stars_agree_with_astropy() -> None:
+    from astropy.coordinates import SkyCoord
+
+    rng = np.random.default_rng(6)
+    ra, dec = rng.uniform(359.99, 360.01, 200) % 360.0, rng.uniform(-0.01, 0.01, 200)
+    ref_ra, ref_dec = (ra + rng.normal(0, 1e-4, 200)) % 360.0, dec + rng.normal(0, 1e-4, 200)
+    source, star = _nearest(ra, dec, ref_ra, ref_dec)
+    index, distance, _ = SkyCoord(ra, dec, unit="deg").match_to_catalog_sky(SkyCoord(ref_ra, ref_dec, unit="deg"))
+    near = np.flatnonzero(distance.arcsec < 0.5)
+    assert source.tolist() == near.tolist()
+    assert star.tolist() == index[near].tolist()
+    empty = np.zeros(0)
+    assert [len(part) for part in _nearest(ra, dec, empty, empty)] == [0, 0]
+
+
+def residuals(count: int = 150) -> Residuals:
+    rng = np.random.default_rng(7)
+    kind = np.arange(count) % 3
+    wcs = WcsResiduals(
+        rng.uniform(0, 2000, count), rng.uniform(0, 4000, count), rng.normal(0, 3, count), rng.normal(0, 3, count),
+        kind == 0, kind == 1, 2048, 4176,
+    )  # fmt: skip
+    photometry = PhotometricResiduals(
+        rng.uniform(15, 22, count),
+        rng.uniform(0, 2, count),
+        rng.normal(0, 0.02, count),
+        kind == 0,
+        kind == 1,
+        "r-i",
+        True,
+    )
+    return Residuals({"visit": 1, "ccd": 2}, wcs, photometry)
+
+
+@pytest.mark.parametrize("size", [(120, 18), (80, 9), (40, 7), (20, 4)])
+def test_plots_fill_exactly_the_room_they_get(size: tuple[int, int]) -> None:
+    width, height = size
+    rows = [row(visit, 1, fwhm_arcsec=0.5 + 0.01 * visit) for visit in range(5)]
+    nothing = Residuals({"visit": 1, "ccd": 2}, None, None, "This CCD has no zeropoint.")
+    found = residuals()
+    draws = [wcs_plot(found), magnitude_plot(found), color_plot(found), night_plot(rows, "fwhm_arcsec", 3),
+             night_plot([], "fwhm_arcsec"), wcs_plot(nothing), magnitude_plot(nothing), color_plot(nothing),
+             sentence("words " * 40)]  # fmt: skip
+    for draw in draws:
+        lines = draw(width, height)
+        assert len(lines) == height
+        assert {sum(len(text) for text, _ in line) for line in lines} == {width}
+
+
+def test_plots_say_what_judges_the_fit() -> None:
+    found = residuals()
+    assert found.wcs is not None
+    length = np.hypot(found.wcs.dx_mas, found.wcs.dy_mas)[found.wcs.reserved]
+    title = "".join(text for text, _ in wcs_plot(found)(120, 20)[0])
+    assert f"kept out: median {np.median(length):.1f} mas" in title
+    assert "local means" in "".join(text for text, _ in wcs_plot(found)(80, 9)[0])
+
+
+def test_two_reruns_compare_by_differences_and_what_is_only_in_one() -> None:
+    first = [row(1, ccd, fwhm_arcsec=0.6 + 0.01 * ccd, zeropoint_mag=27.0) for ccd in range(8)]
+    second = [row(1, ccd, fwhm_arcsec=0.6 + 0.01 * ccd + (0.3 if ccd == 4 else 0.001), zeropoint_mag=27.1)
+              for ccd in range(1, 9)]  # fmt: skip
+    second[0]["status"] = "failed"
+    found = compare_rows(first, second, ("a", "b"))
+    by_ccd = {one["ccd"]: one for one in found.rows}
+    assert by_ccd[4]["changed"] == ("fwhm_arcsec",)
+    assert by_ccd[2]["changed"] == ()
+    assert by_ccd[2]["differences"]["zeropoint_mag"] == pytest.approx(0.1)
+    assert (by_ccd[0]["states"], by_ccd[1]["states"], by_ccd[8]["states"]) == ("D>-", "D>F", "->D")
+    assert "7 CCDs in both, 1 only in the first, 1 only in the second" in found.summary[0]
+    assert [one["ccd"] for one in found.rows[-2:]] == [0, 8]
+    assert found.sorted_by("fwhm_arcsec", True).rows[0]["ccd"] == 4
+    assert len(found.cells()[0]) == len(found.columns)
+    assert not math.isnan(by_ccd[3]["differences"]["fwhm_arcsec"])
