@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from safelight.errors import RepositoryError
 from safelight.exposure.apcorr import ApertureCorrections, CorrectionField
 from safelight.exposure.fits_cards import Card, with_checksum
 from safelight.exposure.psf import PsfModel
@@ -60,7 +61,14 @@ def psf_hdu(psf: PsfModel) -> bytes:
 
 
 def psf_from(header: Mapping[str, Any], cube: NDArray[np.float32]) -> PsfModel:
-    """The PSF model of the extension that `psf_hdu` wrote."""
+    """The PSF model of the extension that `psf_hdu` wrote; raises `RepositoryError` where one of its cards is missing."""
+    missing = [keyword for keyword, _ in _PSF_CARDS.values() if keyword not in header]
+    if missing:
+        raise RepositoryError(
+            "FITS_DAMAGED",
+            f"The PSF extension has no {' and no '.join(missing)}.",
+            "The file was not written by this version; process the CCD again (--redo).",
+        )
     values = {name: header[keyword] for name, (keyword, _) in _PSF_CARDS.items()}
     return PsfModel(
         coefficients=cube,

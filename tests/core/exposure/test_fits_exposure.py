@@ -19,6 +19,7 @@ from astropy.wcs import WCS
 from safelight.errors import DatasetNotFound, ProcessingError, RepositoryError
 from safelight.exposure import Exposure
 from safelight.exposure.fits import read_exposure, write_exposure
+from safelight.exposure.fits_models import psf_from
 from safelight.exposure.wcs import TanSipWcs
 
 
@@ -206,3 +207,11 @@ def test_lsst_images_reads_it_as_a_legacy_masked_image(path: Path, exposure: Exp
         np.testing.assert_array_equal(read["detected"], exposure.masked("DETECTED"))
         assert str(read["unit"]) == "adu"
         assert read["origin"].tolist() == [0, 0]
+
+
+def test_a_psf_extension_without_its_cards_is_named() -> None:
+    with pytest.raises(RepositoryError, match="PSFOVERS"):
+        psf_from(
+            {"PSFDEG": 0, "PSFX0": 0, "PSFY0": 0, "PSFXSCAL": 1, "PSFYSCAL": 1, "PSFNSTAR": 1},
+            np.ones((1, 3, 3), dtype=np.float32),
+        )
