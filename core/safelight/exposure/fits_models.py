@@ -61,7 +61,7 @@ def psf_hdu(psf: PsfModel) -> bytes:
 
 
 def psf_from(header: Mapping[str, Any], cube: NDArray[np.float32]) -> PsfModel:
-    """The PSF model of the extension that `psf_hdu` wrote; raises `RepositoryError` where one of its cards is missing."""
+    """The PSF model of the extension that `psf_hdu` wrote; `RepositoryError` where one of its cards is missing."""
     missing = [keyword for keyword, _ in _PSF_CARDS.values() if keyword not in header]
     if missing:
         raise RepositoryError(
