@@ -70,8 +70,20 @@ def summarize(path: Path, *, header: bool = False) -> Iterator[str]:
     with fits.open(path, memmap=False) as hdus:
         for number, hdu in enumerate(hdus):
             yield f"HDU {number} {hdu.name or '-'}: {_content(hdu)}"
+            yield from _columns(hdu)
             if header:
                 yield from (f"  {card}".rstrip() for card in hdu.header.cards)
+
+
+def _columns(hdu: Any) -> Iterator[str]:
+    """A line for each column of a table: name, type, unit, description."""
+    if hdu.data is None or not hdu.data.dtype.names:
+        return
+    names = hdu.data.dtype.names
+    width = min(max(map(len, names)), 50)
+    for number, name in enumerate(names, start=1):
+        kind, unit, text = (str(hdu.header.get(f"{card}{number}", "")) for card in ("TFORM", "TUNIT", "TDOC"))
+        yield f"  {name:{width}}  {kind:4} {unit:8} {text}".rstrip()
 
 
 def _content(hdu: Any) -> str:
@@ -81,7 +93,7 @@ def _content(hdu: Any) -> str:
     if data is None:
         return f"no data, {len(hdu.header)} cards"
     if data.dtype.names:
-        return f"{len(data)} rows: {', '.join(data.dtype.names)}"
+        return f"{len(data)} rows, {len(data.dtype.names)} columns"
     shape = " x ".join(str(size) for size in reversed(data.shape))
     if hdu.name == "MASK":
         planes = {card.keyword[3:]: int(card.value) for card in hdu.header["MP_*"].cards}

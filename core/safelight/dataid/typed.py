@@ -230,6 +230,8 @@ def _cast(text: str, constraint: Constraint, key_type: KeyType, span: Span) -> S
         key = constraint.key
         if "," in text:
             hint = f"Values are joined with ^: {key}={text.replace(',', '^')}."
+        elif " " in text:
+            hint = f"Each constraint is a word of its own, without quotes around all: {key}={text}."
         elif any(character in text for character in "*?["):
             hint = f"A glob is written {key}~{text}."
         elif ".." in text:

@@ -93,6 +93,21 @@ def test_show_describes_one_dataset_and_wants_one_ccd(call: Call, listing: Path)
     assert "CORR-0903986-016.fits" in absent.err
 
 
+def test_show_lists_the_columns_of_a_table_with_type_unit_and_description(tmp_path: Path) -> None:
+    from astropy.table import Column, Table
+
+    from safelight.commands.show import summarize
+    from safelight.exposure.tables import write_table
+
+    path = tmp_path / "src.fits"
+    table = Table([Column([1.0, 2.0], "base_SdssCentroid_x", unit="pix", description="centroid"), Column([1, 2], "id")])
+    write_table(path, table)
+    lines = list(summarize(path))
+    assert lines[1] == "HDU 1 TABLE: 2 rows, 2 columns"
+    assert lines[2].split() == ["base_SdssCentroid_x", "1D", "pix", "centroid"]
+    assert lines[3].split() == ["id", "1K"]
+
+
 def test_listing_calibrations_of_a_repository_without_any_says_so(call: Call, listing: Path) -> None:
     result = call(main, "calibs", "list", listing)
     assert result.code == 5

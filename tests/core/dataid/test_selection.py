@@ -57,7 +57,7 @@ def chosen(expression: str) -> list[tuple[int, int]]:
     return [(row["visit"], row["ccd"]) for row in select_rows(expression, ROWS, KEYS)]
 
 
-def refused(expression: str) -> DataIdError:
+def refused(expression: str | list[str]) -> DataIdError:
     with pytest.raises(DataIdError) as caught:
         select_rows(expression, ROWS, KEYS)
     return caught.value
@@ -133,6 +133,12 @@ def test_uncastable_value_names_value_type_and_key(expression: str, value: str, 
     assert hint in error.hint
     assert error.span is not None
     assert expression[slice(*error.span)] == value.strip("'")
+
+
+def test_a_whole_expression_quoted_as_one_word_is_told_apart() -> None:
+    error = refused(["visit=903334 ccd=16"])
+    assert error.code == "UNCASTABLE_VALUE"
+    assert "a word of its own" in error.hint
 
 
 def test_a_glob_on_a_key_with_decimals_is_refused() -> None:
