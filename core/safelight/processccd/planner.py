@@ -116,6 +116,7 @@ class _Planner:
         self._references = ReferencePlanner(butler.instrument, butler.reference_catalogs(), config.calibrate)
         self._camera = camera_fingerprint(butler.instrument)
         self._bias_in_dark: dict[Path, bool] = {}
+        self._found: tuple[MasterChoice, ...] = ()  # of the CCD at hand, for the plan of one that is blocked
         self._knows_frame_type = "dataType" in butler.registry.raw_columns()
         self._types = CALIBRATED_TYPES if config.doCalibrate else CHARACTERIZED_TYPES
         if config.doWritePostIsr:
@@ -140,6 +141,7 @@ class _Planner:
                 state=_state_of(recorded),
                 outputs=outputs,
             )
+        self._found = ()
         try:
             inputs = self._find_inputs(row)
         except SafelightError as error:
@@ -151,6 +153,7 @@ class _Planner:
                 reason=error.message,
                 hint=error.hint,
                 state=_state_of(recorded),
+                masters=self._found,
                 outputs=outputs,
             )
         verdict = self._judge(recorded, inputs, outputs)
@@ -204,6 +207,7 @@ class _Planner:
             found[kind] = MasterChoice(kind, choice.path, *dates, choice.reason)
         if "bias" in missing and "dark" in found and self._contains_bias(found["dark"].path):
             del missing["bias"]
+        self._found = tuple(found.values())
         for kind, problem in missing.items():
             hint = f"{problem.hint} To do without: -c isr.do{kind.title()}=False".strip()
             raise DatasetNotFound(problem.code, problem.message, hint, row) from problem

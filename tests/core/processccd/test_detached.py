@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,15 @@ from safelight.errors import SafelightError
 from safelight.processccd import events
 from safelight.processccd.control import ControlReader, control_path, request
 from safelight.processccd.detached import DetachedRun, start
+from safelight.processccd.executor import Control, Job, Observer
 from safelight.processccd.journal import JournalReader
+from safelight.processccd.ledger import OutcomeLedger
 from safelight.processccd.liveness import life_of, process_mark
 from safelight.processccd.logout import logout_safety
+from safelight.processccd.plan import Plan, PlannedCcd
+from safelight.processccd.provenance import Provenance
 from safelight.processccd.runlist import latest_run, runs_of
+from safelight.processccd.runner import Runner, RunSummary
 
 _BARE = ["isr.doBias=False", "isr.doDark=False", "isr.doFlat=False", "isr.doDefect=False", "doCalibrate=False"]
 
@@ -282,3 +287,34 @@ def test_the_system_is_asked_what_becomes_of_runs_at_logout(
     safety = logout_safety()
     assert (safety.prefix[:1] == ("systemd-run",)) is prefix
     assert ("KillUserProcesses" in safety.warning) is warns
+
+
+class _Endless:
+    """An executor whose only CCD goes from stage to stage for ever, in the thread it is called in."""
+
+    def run(self, jobs: Sequence[Job], observer: Observer, control: Control) -> None:
+        observer.started(jobs[0], os.getpid())
+        control.inline = True
+        while True:
+            observer.stage(jobs[0], "isr")
+            time.sleep(0.02)
+
+
+def test_a_run_in_a_thread_is_cancelled_between_two_stages(tmp_path: Path) -> None:
+    ccd = PlannedCcd("visit=1 ccd=2", {"visit": 1, "ccd": 2}, "run", "NEW", "not done", "absent", raw=tmp_path / "raw")
+    plan = Plan(tmp_path, tmp_path / "r", "hsc", (ccd,), "hash")
+    said = ["processCcd.py"]
+    provenance = Provenance("RUN", said, str(tmp_path), str(tmp_path), str(plan.output), "hsc", 1, {}, {}, "")
+        "RUN", ["processCcd.py"], str(tmp_path), str(tmp_path), str(plan.output), "hsc", 1, {}, {}, ""
+    )
+    summaries: list[RunSummary] = []
+    with OutcomeLedger(plan.output) as ledger:
+        runner = Runner(plan, ledger, provenance)
+        thread = threading.Thread(target=lambda: summaries.append(runner.execute(_Endless(), Control())))
+        thread.start()
+        request(plan.output, "RUN", "cancel-now")
+        thread.join(30)
+    (summary,) = summaries
+    assert summary.exit_code == 130
+    assert summary.counts == {"cancelled": 1}
+    assert "stage isr" in (plan.output / "logs" / "RUN" / "visit-1-ccd-2.log").read_text()

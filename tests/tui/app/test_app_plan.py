@@ -244,9 +244,10 @@ def test_calibrations_are_ok_missing_or_off(tmp_path: Path) -> None:
     dates = ("2013-11-03", "2013-05-07", "2014-05-02", "")
     ready = PlannedCcd("a", {"visit": 1, "ccd": 2}, "run", "NEW", "not done", "absent",
                        masters=(MasterChoice("bias", tmp_path, *dates),))  # fmt: skip
-    stuck = PlannedCcd("b", {"visit": 1, "ccd": 3}, "blocked", "NO_FLAT", "There is no flat.", "absent")
+    stuck = PlannedCcd("b", {"visit": 1, "ccd": 3}, "blocked", "NO_FLAT", "No flat in /a/b has ccd=3.", "absent",
+                       masters=ready.masters)  # fmt: skip
     model = plan_model([ready, stuck], 78, {"bias": True, "dark": False, "flat": True})
     first, second = ([cell.text for cell in row] for row in model.window(0, 2))
     assert first[4:7] == ["ok", "off", ""]
-    assert second[2:7] == ["BLOCKED", "There is no flat.", "", "off", "--"]
+    assert second[2:7] == ["BLOCKED", "No flat has ccd=3.", "ok", "off", "--"]
     assert sum(column.width + 1 for column in model.columns) <= 90

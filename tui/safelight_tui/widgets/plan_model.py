@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,9 @@ from safelight.processccd.plan import PlannedCcd
 from safelight_tui.widgets.table_model import Cell, Column, RowsModel
 
 __all__ = ["SORTS", "plan_model"]
+
+_PLACE = re.compile(r"( in)? /\S+")
+"""Paths in a reason: the detail below the table has them."""
 
 _KINDS = ("bias", "dark", "flat")
 _STATES = {
@@ -64,7 +68,7 @@ def _row(ccd: PlannedCcd, config: dict[str, bool]) -> list[Cell]:
         Cell(str(ccd.data_id.get("visit", ""))),
         Cell(str(ccd.data_id.get("ccd", ""))),
         action,
-        Cell(ccd.reason, action.tone),
+        Cell(_PLACE.sub("", ccd.reason), action.tone),
         *(_calibration(ccd, kind, wanted=config.get(kind, True)) for kind in _KINDS),
         Cell("ok", "good") if shards else Cell("" if ccd.action == "blocked" else "--", "dim"),
         Cell(f"{ccd.estimated_seconds:.1f}s" if ccd.estimated_seconds is not None else "-", "dim"),
