@@ -305,8 +305,6 @@ def test_a_run_in_a_thread_is_cancelled_between_two_stages(tmp_path: Path) -> No
     plan = Plan(tmp_path, tmp_path / "r", "hsc", (ccd,), "hash")
     said = ["processCcd.py"]
     provenance = Provenance("RUN", said, str(tmp_path), str(tmp_path), str(plan.output), "hsc", 1, {}, {}, "")
-        "RUN", ["processCcd.py"], str(tmp_path), str(tmp_path), str(plan.output), "hsc", 1, {}, {}, ""
-    )
     summaries: list[RunSummary] = []
     with OutcomeLedger(plan.output) as ledger:
         runner = Runner(plan, ledger, provenance)
