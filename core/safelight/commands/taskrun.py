@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safelight.commands.taskoptions import TaskOptions
-from safelight.errors import EmptySelection, UsageError
+from safelight.errors import EmptySelection, RepositoryError, UsageError
 from safelight.processccd.runtime import limit_threads, stay_offline
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def prepare(options: TaskOptions) -> PreparedTask:
     from safelight.processccd.cameraconfig import camera_layers
 
     stay_offline()
+    check_calib(options)
     butler = open_butler(options.input, rerun=options.rerun, output=options.output, calib=options.calib)
     layers = camera_layers(butler.instrument)
     for option, text in options.overrides:
@@ -61,6 +62,17 @@ def prepare(options: TaskOptions) -> PreparedTask:
         else:
             layers.load_file(Path(text))
     return PreparedTask(options, butler, layers)
+
+
+def check_calib(options: TaskOptions) -> None:
+    """Refuse a calibration repository that is named but not there: every CCD would fail for want of masters."""
+    from safelight.butler.roots import resolve_roots
+
+    calib = resolve_roots(options.input, calib=options.calib).calib
+    if calib is not None and not calib.is_dir():
+        raise RepositoryError(
+            "NO_SUCH_DIRECTORY", f"There is no calibration repository {calib}.", "Check --calib or PIPE_CALIB_ROOT."
+        )
 
 
 def run_task(options: TaskOptions, command_line: list[str]) -> int:

@@ -214,6 +214,15 @@ def test_root_variables_prefix_relative_paths(call: Call, listing: Path, monkeyp
     assert len(rows_of(result.out)) == 33
 
 
+def test_a_calibration_repository_that_is_not_there_is_refused_before_anything_is_written(
+    call: Call, listing: Path, tmp_path: Path
+) -> None:
+    result = call(main, *blocked(listing, "--calib", tmp_path / "nope"))
+    assert result.code == 5
+    assert "nope" in result.err
+    assert not (listing / "rerun").exists()
+
+
 def old_output(path: Path) -> Path:
     path.mkdir(parents=True)
     (path / "repositoryCfg.yaml").write_text("!RepositoryCfg_v1\n_mapper: lsst.obs.hsc.HscMapper\n_parents: []\n")
