@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,14 +20,13 @@ from safelight.processccd.viewing import VIEW_KINDS
 from safelight_tui.actions import ACTIONS
 from safelight_tui.images.reading import Shown, Wanted, read_mosaic_of, read_overlays, read_shown
 from safelight_tui.images.readout import look_line, mosaic_line, pixel_line
-from safelight_tui.imexam.target import Examination, Target
 from safelight_tui.jobs import Job
 from safelight_tui.pixels.view import Orientation
-from safelight_tui.screens.mode import ModeScreen
+from safelight_tui.screens.image_saving import SavingScreen
 from safelight_tui.widgets.image_view import ImageView, Picture
 from safelight_tui.widgets.plot_view import PlotView
 from safelight_tui.widgets.prompt_line import PromptLine
-from safelight_tui.widgets.text_pane import TextLine, TextPane
+from safelight_tui.widgets.text_pane import TextPane
 
 __all__ = ["ImageScreen"]
 
@@ -41,7 +39,7 @@ _DRAWN: Mapping[str, tuple[str, ...]] = {
 _KEPT = 3  # images in memory: 70 MB each for a large CCD
 
 
-class ImageScreen(ModeScreen):
+class ImageScreen(SavingScreen):
     """An image between a line about it and a line about the pixel under the cursor; results of examining below."""
 
     MODE = "image"
@@ -73,12 +71,9 @@ class ImageScreen(ModeScreen):
         self._kind: str | None = None  # None: the best there is
         self._wanted: Wanted | None = None
         self._images: OrderedDict[tuple[str, str, str], Shown] = OrderedDict()
-        self._shown: Shown | None = None
         self._other: Shown | None = None
-        self._mosaic: Mosaic | None = None
         self._mosaic_job: Job | None = None
         self._overlays = ""
-        self._vector: tuple[float, float] | None = None
         self._north_up = False
 
     def compose_body(self) -> ComposeResult:
@@ -90,11 +85,6 @@ class ImageScreen(ModeScreen):
             yield PlotView(id="curve")
         yield Static("", id="pixel", classes="line", markup=False)
         yield PromptLine()
-
-    @property
-    def view(self) -> ImageView:
-        """The image."""
-        return self.query_one(ImageView)
 
     def first_pane(self) -> Widget | None:
         """The image."""
@@ -394,161 +384,3 @@ class ImageScreen(ModeScreen):
         if row is not None and session is not None:
             session.cursor_row = row
         self._want()
-
-    # --- examining --------------------------------------------------------------------------------------------------
-
-    def on_image_view_examined(self, event: ImageView.Examined) -> None:
-        """Examine the place under the cursor."""
-        target = self._target(event.x, event.y)
-        if target is None:
-            return
-        if event.kind == "vector_cut":
-            self._examine_vector(target)
-            return
-        self._vector = None
-
-        def work(butler: Any) -> Examination:
-            from safelight_tui.imexam.examine import examine
-
-            return examine(event.kind, target)
-
-        self.shell.controller.ask(work, self._show_result, failed=self._no_result, group="examine")
-
-    def _target(self, x: int, y: int) -> Target | None:
-        view = self.view.view
-        picture = self.view.picture
-        if view is None or picture is None:
-            return None
-        search = min(60.0, max(8.0, 1.5 / view.zoom))
-        shown = self._shown if self._mosaic is None else None
-        if shown is None:
-            return Target(picture.pixels, float(x), float(y), search_radius=search)
-        pixels = shown.pixels
-        return Target(
-            pixels.image,
-            float(x),
-            float(y),
-            bad=shown.bad,
-            search_radius=search,
-            wcs=pixels.wcs,
-            zeropoint_mag=pixels.zeropoint_mag,
-            gain=pixels.gain,
-        )
-
-    def _examine_vector(self, target: Target) -> None:
-        if self._vector is None:
-            self._vector = (target.x, target.y)
-            self.notify("Move to the other end and press v again.", timeout=4)
-            return
-        start, self._vector = self._vector, None
-
-        def work(butler: Any) -> Examination:
-            from safelight_tui.imexam.cuts import vector_cut
-
-            return vector_cut(target, start)
-
-        self.shell.controller.ask(work, self._show_result, failed=self._no_result, group="examine")
-
-    def _show_result(self, found: Examination) -> None:
-        lines = [TextLine(found.title, "title"), *(TextLine(line) for line in found.lines)]
-        self._open_result(lines)
-        curve = self.query_one("#curve", PlotView)
-        curve.set_class(found.draw is not None, "-open")
-        curve.show(found.draw)
-
-    def _no_result(self, error: SafelightError) -> None:
-        self._open_result([TextLine(error.message, "caveat"), TextLine(error.hint)])
-        self.query_one("#curve").remove_class("-open")
-
-    def _open_result(self, lines: list[TextLine]) -> None:
-        self.query_one("#numbers", TextPane).show(lines)
-        self.query_one("#result").add_class("-open")
-
-    def _close_result(self) -> None:
-        self.query_one("#result").remove_class("-open")
-
-    def action_close_result(self) -> None:
-        """Give the image its room back."""
-        self._close_result()
-
-    # --- out of the application -------------------------------------------------------------------------------------
-
-    def _look(self) -> Any:
-        from safelight_tui.export.png import Look
-        from safelight_tui.themes import uses_red_only
-
-        view = self.view
-        limits = view.picture.limits if view.picture is not None else None
-        return Look(limits, view.stretch, view.colours, uses_red_only(self.app))
-
-    def action_save_image(self) -> None:
-        """Ask for a name, then write a PNG or a region file."""
-        shown = self._shown
-        stem = shown.pixels.name.replace(" ", "-") if shown is not None and self._mosaic is None else "mosaic"
-        self.query_one(PromptLine).ask("save (.png, .reg):", self._save, f"{stem}.png")
-
-    def _save(self, name: str) -> None:
-        path = Path(name.strip()).expanduser()
-        view = self.view
-        if not name.strip() or view.picture is None or view.view is None:
-            return
-        from safelight_tui.images.saving import save_picture, save_regions
-
-        shown = self._shown if self._mosaic is None else None
-        image, look, marks = view.picture.pixels, self._look(), tuple(view.picture.marks)
-        orientation, cursor = view.view.orientation, view.cursor
-        if path.suffix == ".reg" and shown is not None:
-            target = shown
-            work = lambda butler: save_regions(path, target, cursor)  # noqa: E731 - as short as the other
-        else:
-            comment = shown.title if shown is not None else view.picture.title
-            work = lambda butler: save_picture(path, image, look, marks, orientation, comment)  # noqa: E731
-        self.shell.controller.ask(work, lambda sentence: self.notify(sentence, markup=False))
-
-    def action_send_samp(self) -> None:
-        """Send the file to DS9 or TOPCAT on this host."""
-        shown = self._shown
-        if shown is None or shown.pixels.path is None:
-            self.notify("This image has no file: it was made in memory. Save it as a PNG (w).", severity="warning")
-            return
-        path, title = shown.pixels.path, shown.title
-
-        def work(butler: Any) -> int:
-            from safelight_tui.export.samp import send_fits
-
-            return send_fits(path, title)
-
-        self.shell.controller.ask(
-            work,
-            lambda count: self.notify(f"{title} sent to {count} program{'s' if count > 1 else ''}", markup=False),
-            failed=self._not_sent,
-            group="samp",
-        )
-
-    def _not_sent(self, error: SafelightError) -> None:
-        lines = [TextLine(error.message, "caveat"), TextLine("On your own machine:", "dim")]
-        self._open_result([*lines, *(TextLine(line) for line in error.hint.splitlines())])
-        self.query_one("#curve").remove_class("-open")
-
-    def action_full_screen(self) -> None:
-        """Draw with the terminal's own graphics until a key is pressed."""
-        from safelight_tui.export.fullscreen import show_full_screen
-        from safelight_tui.export.png import rendered
-
-        view = self.view
-        if view.picture is None or view.view is None:
-            return
-        seen, picture, look = view.view, view.picture, self._look()
-
-        def draw(width: int, height: int) -> Any:
-            zoom = seen.zoom * min(width / seen.width, height / seen.height)
-            wide = replace(seen, width=width, height=height, zoom=zoom)
-            return rendered(picture.pixels, wide, look, picture.marks)
-
-        try:
-            with self.app.suspend():
-                show_full_screen(draw, f"{picture.title}   any key returns")
-        except (SafelightError, OSError) as error:
-            self.notify(f"{error.message} {error.hint}" if isinstance(error, SafelightError) else str(error),
-                        severity="warning", markup=False)  # fmt: skip
-        self.shell.action_redraw()

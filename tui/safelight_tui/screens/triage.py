@@ -15,12 +15,12 @@ from textual.widget import Widget
 
 from safelight.errors import DataIdError, SafelightError
 from safelight.processccd.narrowing import Narrowing, parse_narrowing
-from safelight.processccd.report import COLUMNS
 from safelight_tui.actions import ACTIONS
 from safelight_tui.marks.reading import Judged, read_judged, read_signature, undo_last, write_verdict
 from safelight_tui.metrics.detail import detail_lines
 from safelight_tui.metrics.plots import PLOTS, Draw, color_plot, magnitude_plot, night_plot, sentence, wcs_plot
 from safelight_tui.metrics.residuals import Residuals, read_residuals
+from safelight_tui.metrics.rows import METRICS, data_id_of, full_id, is_problem
 from safelight_tui.metrics.table import MetricsTable, by_visit
 from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.session.reruns import RerunView
@@ -32,7 +32,6 @@ from safelight_tui.widgets.text_pane import TextPane
 
 __all__ = ["TriageScreen"]
 
-METRICS = tuple(column.name for column in COLUMNS)
 MARKS_EVERY_S = 3.0
 """How often marks of other observers are looked for."""
 SETTLE_S = 0.15
@@ -105,7 +104,7 @@ class TriageScreen(ModeScreen):
             holds += ["rows", "data_ids"]
         if self._judged is not None and self._judged.undoable:
             holds.append("marked_by_me")
-        if any(_is_problem(row) for row in self._table.rows):
+        if any(is_problem(row) for row in self._table.rows):
             holds.append("problems")
         return holds
 
@@ -213,7 +212,7 @@ class TriageScreen(ModeScreen):
 
     def _seek(self, step: int) -> None:
         order = self._table.order.tolist()
-        places = [place for place, row in enumerate(order) if _is_problem(self._table.rows[row])]
+        places = [place for place, row in enumerate(order) if is_problem(self._table.rows[row])]
         beyond = [place for place in places if (place - self.table.cursor) * step > 0]
         if beyond:
             self.table.move_to(min(beyond, key=lambda place: abs(place - self.table.cursor)))
@@ -228,8 +227,8 @@ class TriageScreen(ModeScreen):
 
     def _ccds_of(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         if self._per_visit:
-            return [_data_id(one) for one in self.rows if one.get("visit") == row.get("visit")]
-        return [_data_id(row)]
+            return [data_id_of(one) for one in self.rows if one.get("visit") == row.get("visit")]
+        return [data_id_of(row)]
 
     def chosen(self) -> list[dict[str, Any]]:
         """Data IDs that an action is about: of the marked rows, else of the row under the cursor."""
@@ -245,7 +244,7 @@ class TriageScreen(ModeScreen):
         self.query_one("#detail", TextPane).show(detail_lines(row) if row is not None else [])
         session = self.session
         if row is not None and session is not None and not self._per_visit:
-            found = session.catalogue.row_of(_data_id(row))
+            found = session.catalogue.row_of(data_id_of(row))
             session.cursor_row = session.cursor_row if found is None else found
         self._draw()
 
@@ -269,7 +268,7 @@ class TriageScreen(ModeScreen):
         return {"wcs": wcs_plot, "magnitude": magnitude_plot, "color": color_plot}[self._plot](found)
 
     def _key(self, row: Mapping[str, Any]) -> tuple[str, str]:
-        return (self._judged.rerun if self._judged else "", repr(_data_id(row)))
+        return (self._judged.rerun if self._judged else "", repr(data_id_of(row)))
 
     def _read_soon(self) -> None:
         if self._settling is not None:
@@ -280,7 +279,7 @@ class TriageScreen(ModeScreen):
         row, judged, session = self.current, self._judged, self.session
         if row is None or judged is None or session is None or self._key(row) in self._residuals:
             return
-        key, data_id = self._key(row), _full_id(row)
+        key, data_id = self._key(row), full_id(row)
         root, rerun = session.root, judged.rerun
 
         def work(_: Any) -> Residuals:
@@ -458,18 +457,3 @@ class TriageScreen(ModeScreen):
 
         if self._judged is not None:
             self.app.push_screen(CompareScreen(self._judged))
-
-
-def _is_problem(row: Mapping[str, Any]) -> bool:
-    return row.get("status") in ("failed", "done-with-caveats", "cancelled") or bool(row.get("outliers"))
-
-
-def _full_id(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row's data ID without what was measured."""
-    stop = {"status", "caveats", "code", "message", *METRICS, "verdict", "verdicts", "comment", "observers", "marked"}
-    return {key: value for key, value in row.items() if key not in stop | {"outliers"}}
-
-
-def _data_id(row: Mapping[str, Any]) -> dict[str, Any]:
-    both = {key: row[key] for key in ("visit", "ccd") if key in row}
-    return both if len(both) == 2 else _full_id(row)
