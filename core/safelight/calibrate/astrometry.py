@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,7 +112,8 @@ def solve_astrometry(
     wcs = render_tan_sip(solution.wcs, width, height, fitter.renderTolerance)
     caveats += _rendering(wcs, solution.pixel_scale, fitter.renderTolerance)
     metrics = _metrics(solution, quality, first, shape)
-    metadata = _metadata(solution, match, quality, first, wcs, len(catalog)) | asdict(departure)
+    metadata = _metadata(solution, match, quality, first, wcs, len(catalog))
+    metadata |= {"scaleError": departure.scale_error, "bendPixels": departure.bend_pixels}
     return Astrometry(wcs, solution, match, quality, sources, metrics, caveats, metadata)
 
 

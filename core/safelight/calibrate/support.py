@@ -42,6 +42,16 @@ class Support:
     sources: int
     sources_missing: int
 
+    @property
+    def metadata(self) -> dict[str, int]:
+        """The counts by the names that the metadata give them."""
+        return {
+            "brightReferences": self.references,
+            "brightReferencesMissing": self.references_missing,
+            "brightSources": self.sources,
+            "brightSourcesUnknown": self.sources_missing,
+        }
+
 
 def measure_support(
     solution: WcsSolution, sources: SourceList, catalog: ReferenceCatalog, exposure: Exposure, config: AstrometryConfig

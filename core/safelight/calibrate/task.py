@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,7 +104,7 @@ def run(
         caveats += solved.caveats
         support = measure_support(solved.solution, solved.sources, astrometry, exposure, config.astrometry)
         caveats += judge_support(support, config.astrometry)
-        metadata["astrometry"] = solved.metadata | {"support": asdict(support)}
+        metadata["astrometry"] = solved.metadata | support.metadata
         pairs = _pairs(solved, astrometry)
         stars = solved.solution.stars
         src["calib_astrometry_used"][pairs.source[stars.used]] = True
