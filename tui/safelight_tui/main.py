@@ -80,6 +80,8 @@ def _run(root: Path | None, *, read_only: bool, safe: bool) -> int:
     from safelight_tui.state import save_state
     from safelight_tui.terminal.driver import DeltaDriver
 
+    # Threads that code rows or parse journals give way to keys after a millisecond, not five.
+    sys.setswitchinterval(0.001)
     actions = ACTIONS if safe else read_keymap(keymap_path(), ACTIONS)
     app = SafelightApp(
         root,

@@ -141,6 +141,8 @@ class BrowseScreen(ModeScreen):
         if what & {"session", "catalogue", "selection"} and not self.bar.is_open:
             self.bar.set_text(session.filter.text)
             self._show_count(session)
+        if self.bar.is_open and what & {"session", "catalogue"}:
+            self._apply(self.bar.text)  # typed before the frames were there
         if what & {"feed", "cursor", "session", "catalogue", "selection"}:
             self._show_detail(again="feed" in what)
 
@@ -203,8 +205,7 @@ class BrowseScreen(ModeScreen):
     def action_filter(self) -> None:
         """Open the filter bar."""
         session = self.session
-        if session is not None:
-            self.bar.open(self.shell.remembered.of(session.root).history)
+        self.bar.open(self.shell.remembered.of(session.root).history if session is not None else ())
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
         """Select as it is typed; while the text is invalid the last valid selection stays, greyed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from safelight.dataid import KeyType
 
 __all__ = ["Catalogue", "CatalogueLoader"]
+
+_BATCH = 5_000
+_PAUSE_S = 0.001
+"""Between batches, so that keys are answered while millions of rows are coded."""
 
 
 class Catalogue:
@@ -149,17 +154,18 @@ class CatalogueLoader:
         self._size = 0
 
     def read(self) -> Iterator[Catalogue]:
-        """Catalogues that grow to the whole registry: a first small one at once, then every second batch of rows.
+        """A first small catalogue at once, then the whole one.
 
         Gives nothing when no row was added. Rows that were removed or replaced make it begin anew.
         """
         if self._registry.count() < self._size:
             self.__init__(self._registry)  # type: ignore[misc]
         added = False
-        for batch in self._registry.batches(self._names, after=self._last_id):
+        for batch in self._registry.batches(self._names, after=self._last_id, size=_BATCH):
             first = not self._size
             self._add(batch)
             added = True
+            time.sleep(_PAUSE_S)
             if first:
                 yield self._catalogue(complete=False)
         if self._registry.count() < self._size:  # rows were replaced: their old ids were counted too
