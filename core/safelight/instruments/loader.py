@@ -108,11 +108,15 @@ def _read_document(path: Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
         raise ConfigurationError("INVALID_INSTRUMENT", f"{path} extends itself.")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+        text = path.read_text(encoding="utf-8")
+        document = yaml.load(text, Loader=loader)
+        repeated = "" if path.parent == _DATA else _repeated_key(yaml.compose(text, Loader=loader))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError("INVALID_YAML", f"{path} is not valid YAML: {error}.") from error
     except OSError as error:
         raise ConfigurationError("UNKNOWN_INSTRUMENT", f"{path} cannot be read: {error.strerror}.") from error
+    if repeated:
+        raise ConfigurationError("INVALID_INSTRUMENT", f"{path} has {repeated}.", "YAML would keep the last one only.")
     if not isinstance(document, dict):
         raise ConfigurationError("INVALID_INSTRUMENT", f"{path} does not hold a mapping of fields.")
     base = document.pop("extends", None)
@@ -120,6 +124,25 @@ def _read_document(path: Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
         return document
     parent = _locate(base) if base in builtin_instruments() else _locate(path.parent / str(base))
     return _merged(_read_document(parent, (*extended_by, path)), document)
+
+
+def _repeated_key(root: Any) -> str:
+    """In words, the first key that a mapping of the YAML tree has twice; empty if there is none."""
+    pending, visited = [root], set()
+    while pending:
+        node = pending.pop()
+        if node is None or id(node) in visited:  # an alias leads to what has been seen
+            continue
+        visited.add(id(node))
+        keys: set[str] = set()
+        for key, value in node.value if node.id == "mapping" else ():
+            if key.id == "scalar" and key.value in keys:
+                return f"{key.value} twice, again in line {key.start_mark.line + 1}"
+            keys.add(str(key.value))
+            pending.append(value)
+        if node.id == "sequence":
+            pending += node.value
+    return ""
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

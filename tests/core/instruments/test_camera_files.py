@@ -169,3 +169,17 @@ def test_an_unknown_camera_is_answered_with_those_that_there_are() -> None:
     assert caught.value.code == "UNKNOWN_INSTRUMENT"
     assert "Did you mean hsc?" in caught.value.hint
     assert "generic, hsc, huntsman" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "extends: generic\nname: x\npixel_scale_arcsec: 1\npixel_scale_arcsec: 2\n",
+        "extends: generic\nname: x\nheader: {columns: {visit: VISIT, visit: RUN}}\n",
+    ],
+)
+def test_a_field_given_twice_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "camera.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"(pixel_scale_arcsec|visit) twice, again in line [34]"):
+        load_instrument(path)
