@@ -241,3 +241,28 @@ def test_the_command_prints_and_saves_the_same_image(
     assert main(["image", *at, "-o", str(tmp_path / "b.txt")]) == 2
     assert main(["image", str(frames), "raw", "--id", "filter=r"]) == 2
     assert "one is wanted" in capsys.readouterr().err
+
+
+def test_a_terminal_without_graphics_gets_the_application_back_with_a_sentence(
+    start_terminal: Any, frames: Path, tmp_path: Path
+) -> None:
+    source = f"""
+import sys
+from pathlib import Path
+from safelight_tui.app import SafelightApp
+from safelight_tui.terminal.driver import DeltaDriver
+SafelightApp(Path({str(frames)!r}), state_file=Path({str(tmp_path / "state.json")!r}), driver_class=DeltaDriver).run()
+"""
+    terminal = start_terminal(source, columns=100, rows=30)
+    terminal.wait_for_text("Browse", 30)
+    terminal.wait_for_text("2 of 2", 30)
+    terminal.send(b"5")
+    terminal.wait_for_text("x 80 y 60", 30)
+    terminal.send(b"F")
+    terminal.wait_for_text("draws characters only", 30)
+    terminal.send(b")")
+    terminal.wait_for_text("0 fit", 30)
+    terminal.send(b"q")
+    terminal.wait_for_text("2 of 2", 30)
+    terminal.send(b"q")
+    assert terminal.status(20) == 0

@@ -169,3 +169,32 @@ def test_full_screen_needs_a_terminal_that_draws() -> None:
     _, status = os.waitpid(pid, 0)
     os.close(descriptor)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "begins"),
+    [(b"\x1b_Gi=31;OK\x1b\\\x1b[?62;4c", b"\x1b_Ga=T"), (b"\x1b[?62;4;22c", b"\x1bP0;1q")],
+)
+def test_full_screen_draws_what_the_terminal_can_until_a_key_is_pressed(answer: bytes, begins: bytes) -> None:
+    from safelight_tui.export.fullscreen import show_full_screen
+
+    pid, descriptor = pty.fork()
+    if pid == 0:
+        code = 1
+        try:
+            view = View.fit((40, 60), 60, 40)
+            show_full_screen(lambda width, height: rendered(scene(), view, Look()), "caption", seconds=5.0)
+            code = 0
+        finally:
+            os._exit(code)
+    output = b""
+    while b"\x1b[c" not in output:
+        output += os.read(descriptor, 65536)
+    os.write(descriptor, answer)
+    while b"caption" not in output:
+        output += os.read(descriptor, 65536)
+    assert begins in output
+    os.write(descriptor, b"q")
+    _, status = os.waitpid(pid, 0)
+    os.close(descriptor)
+    assert os.waitstatus_to_exitcode(status) == 0

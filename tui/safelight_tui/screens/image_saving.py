@@ -89,10 +89,14 @@ class SavingScreen(ExaminingScreen):
             wide = replace(seen, width=width, height=height, zoom=zoom)
             return rendered(picture.pixels, wide, look, picture.marks)
 
-        try:
-            with self.app.suspend():
+        trouble = ""
+        with self.app.suspend():
+            try:  # an error that left this block would leave the application suspended
                 show_full_screen(draw, f"{picture.title}   any key returns")
-        except (SafelightError, OSError) as error:
-            self.notify(f"{error.message} {error.hint}" if isinstance(error, SafelightError) else str(error),
-                        severity="warning", markup=False)  # fmt: skip
+            except SafelightError as error:
+                trouble = f"{error.message} {error.hint}"
+            except OSError as error:
+                trouble = f"The terminal cannot be drawn on: {error}."
+        if trouble:
+            self.notify(trouble, severity="warning", markup=False)
         self.shell.action_redraw()
