@@ -68,6 +68,7 @@ class TriageScreen(ModeScreen):
         self._plot = "wcs"
         self._residuals: OrderedDict[tuple[str, str], Residuals | SafelightError] = OrderedDict()
         self._settling: Timer | None = None
+        self._reading = self._read_again = False
 
     def compose_body(self) -> ComposeResult:
         """Words; metrics; plot and details."""
@@ -125,15 +126,27 @@ class TriageScreen(ModeScreen):
         rerun = rerun or self._source
         if rerun is None:
             return
+        if self._reading:  # during a run changes come faster than rows are read: none may displace another for ever
+            self._read_again = True
+            return
         name, path = rerun.name, rerun.path
-        self.shell.controller.ask(lambda butler: read_judged(name, path), self._take, group="triage rows")
+        job = self.shell.controller.ask(lambda butler: read_judged(name, path), self._take, failed=self._not_read)
+        self._reading = job is not None
+
+    def _not_read(self, error: SafelightError) -> None:
+        self._reading = False
+        self.shell.show_error(error)
 
     def _take(self, judged: Judged) -> None:
+        self._reading = False
         before = self._judged
         self._judged = judged
         if before is not None and before.rerun != judged.rerun:
             self._residuals.clear()
         self._show_rows()
+        if self._read_again:
+            self._read_again = False
+            self._read()
 
     def _look_for_marks(self) -> None:
         judged = self._judged
