@@ -115,7 +115,7 @@ def run(
     if exposure.wcs is not None:
         set_coordinates(src, exposure.wcs)
         if config.doEvalLocCalibration:
-            set_local_scales(src, exposure.wcs)
+            set_local_scales(src, exposure.wcs, instrument.pixel_scale_arcsec)
 
     report("zeropoint")
     if config.doPhotoCal:

@@ -60,6 +60,7 @@ _DESCRIPTIONS: tuple[tuple[str, str], ...] = (
     (r"base_PixelFlags_flag_(.*)", r"mask \1 in the footprint"),
     (r"base_ClassificationExtendedness_value", "1: extended, 0: a point source"),
     (r"base_CDMatrix_(\d)_(\d)", r"local WCS, element \1,\2: degrees a pixel"),
+    (r"base_Jacobian_value", "area of a pixel on the sky over that of the nominal scale"),
     (r"base_localPhotoCalib(Err)?", "nJy of 1 adu here, or its standard error"),
     (r"base_FPPosition_(x|y)", r"place on the focal plane (\1)"),
     (r"base_FPPosition_missingDetector_flag", "the camera's file does not say where the detector is"),

@@ -124,6 +124,14 @@ def test_sources_get_coordinates_and_local_calibration(field) -> None:
     ra, dec = wcs.pixel_to_sky(np.asarray(src["base_SdssCentroid_x"]), np.asarray(src["base_SdssCentroid_y"]))
     assert np.allclose(src["coord_ra"], np.radians(ra))
     assert np.allclose(src["coord_dec"], np.radians(dec))
+    assert np.array_equal(src["base_Jacobian_flag"], ~np.isfinite(src["base_Jacobian_value"]))
+    area = np.abs(
+        np.asarray(src["base_CDMatrix_1_1"]) * src["base_CDMatrix_2_2"]
+        - np.asarray(src["base_CDMatrix_1_2"]) * src["base_CDMatrix_2_1"]
+    )
+    usable = ~np.asarray(src["base_Jacobian_flag"])
+    ratio = np.asarray(src["base_Jacobian_value"])[usable] / area[usable]
+    assert np.allclose(ratio, ratio[:1]), "one nominal area for all"
     matrix = np.array([[src[f"base_CDMatrix_{i}_{j}"][0] for j in (1, 2)] for i in (1, 2)])
     assert np.sqrt(abs(np.linalg.det(matrix))) * 3600 == pytest.approx(0.168, rel=0.03)
     assert src["base_localPhotoCalib"][0] == pytest.approx(result.exposure.photo_calib.njy_per_adu)
