@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from safelight_tui.runs.request import RunRequest
 from safelight_tui.runs.worker import RunWorker
@@ -15,7 +15,10 @@ from safelight_tui.widgets.line_table import LineTable
 if TYPE_CHECKING:
     from safelight_tui.runs.planning import PlanPicture
 
-__all__ = ["LaunchingScreen", "default_processes"]
+__all__ = ["SCRATCH", "LaunchingScreen", "default_processes"]
+
+SCRATCH = "scratch/"
+"""Reruns of trials lie below this."""
 
 
 def default_processes() -> int:
@@ -27,6 +30,9 @@ def default_processes() -> int:
 
 class LaunchingScreen(ModeScreen):
     """A screen that starts runs."""
+
+    latest: ClassVar[tuple[str, str] | None] = None
+    """Rerun and name of the run that was started or chosen last, for the Run screen to show."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +96,10 @@ class LaunchingScreen(ModeScreen):
         """Watch it."""
         if self.shell.feed is not None:
             self.shell.feed.nudge()
-        self.shell.controller.choose_rerun(event.worker.request.rerun)
+        rerun = event.worker.request.rerun
+        LaunchingScreen.latest = (rerun, event.run)
+        if not rerun.startswith(SCRATCH):  # a trial leaves the rerun that is worked on as it is
+            self.shell.controller.choose_rerun(rerun)
         if self.shell.screen is self:
             self.shell.go("run")
 

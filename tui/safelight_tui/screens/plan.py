@@ -14,7 +14,7 @@ from safelight.errors import DataIdError, EmptySelection, SafelightError
 from safelight_tui.actions import ACTIONS
 from safelight_tui.runs.figures import duration
 from safelight_tui.runs.request import RunRequest, free_rerun_name
-from safelight_tui.screens.launching import LaunchingScreen, default_processes
+from safelight_tui.screens.launching import SCRATCH, LaunchingScreen, default_processes
 from safelight_tui.widgets.line_input import LineInput
 from safelight_tui.widgets.line_table import LineTable
 from safelight_tui.widgets.plan_model import SORTS, plan_model
@@ -344,7 +344,7 @@ class PlanScreen(LaunchingScreen):
         ccd, request, session = self.ccd, self.request, self.session
         if ccd is None or request is None or session is None:
             return
-        wish = "scratch/" + "-".join(part.partition("=")[2] for part in ccd.key.split())
+        wish = SCRATCH + "-".join(part.partition("=")[2] for part in ccd.key.split())
         name = free_rerun_name(session.feed.reruns, wish)
         trial = replace(request, rerun=name, parent="", id_text=ccd.key, in_process=True, redo=True, processes=1)
         self.make_plan(trial, self.confirm)

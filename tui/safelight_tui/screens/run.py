@@ -82,7 +82,6 @@ class RunScreen(LaunchingScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._chosen: tuple[str, str] | None = None  # rerun and run, when the user chose one
         self._visit: object = None
         self._ccd: str = ""  # name of the CCD under the cursor
         self._metric: str | None = None  # coloured by; None: by status
@@ -142,11 +141,11 @@ class RunScreen(LaunchingScreen):
 
     @property
     def run_view(self) -> RunView | None:
-        """The run in view: the one chosen; else the newest of the chosen rerun; else the newest."""
+        """The run chosen or started here last; else the newest of the chosen rerun; else the newest."""
         runs, session = self.runs, self.session
         if session is None or not runs:
             return None
-        chosen = next((run for run in runs if (run.rerun, run.run) == self._chosen), None)
+        chosen = next((run for run in runs if (run.rerun, run.run) == LaunchingScreen.latest), None)
         if chosen is not None:
             return chosen
         here = session.chosen_rerun
@@ -453,17 +452,12 @@ class RunScreen(LaunchingScreen):
 
         def chosen(key: tuple[str, str] | None) -> None:
             if key is not None:
-                self._chosen = key
+                LaunchingScreen.latest = key
                 self._follow = True
                 self.shell.controller.choose_rerun(key[0])
                 self._show()
 
         self.app.push_screen(RunPicker(self.runs, self._shown_run), chosen)
-
-    def on_run_worker_began(self, event: object) -> None:
-        """Watch what was started here."""
-        self._chosen = None
-        super().on_run_worker_began(event)  # type: ignore[arg-type]
 
     def action_pause_run(self) -> None:
         """Pause, or go on."""
