@@ -143,6 +143,15 @@ def test_pasting_newlines_into_the_filter_runs_nothing(start: Start, data: Path)
     assert terminal.status() == 0
 
 
+def test_keys_that_come_in_one_piece_go_where_the_ones_before_them_lead(start: Start, data: Path) -> None:
+    terminal = start(data)
+    terminal.wait_for_text("9 of 9")
+    terminal.send(b"/filter=HSC-I ccd=16")
+    terminal.wait_for_text("2 of 9")
+    terminal.send(b"\rq")
+    assert terminal.status() == 0
+
+
 def test_a_lost_line_ends_the_program(start: Start, data: Path) -> None:
     terminal = start(data)
     terminal.wait_for_text("9 of 9")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from textual.app import App
 from textual.driver import Driver
+from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
 from safelight.errors import SafelightError
@@ -23,6 +24,7 @@ from safelight_tui.runs.bells import Bells
 from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.session.session import Session
 from safelight_tui.state import Remembered, load_state, save_state, state_path
+from safelight_tui.terminal.typed import OrderedKeys
 from safelight_tui.themes import THEMES, ThemedApp, choose_theme
 from safelight_tui.widgets.header_line import HeaderLine, run_words
 from safelight_tui.widgets.line_table import LineTable
@@ -105,6 +107,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         self.opening: Path | None = None
         self.bells = Bells()
         self._modes_before: list[str] = []
+        self._typed = OrderedKeys(self, lambda: self.focused or self.screen, super().on_event)
         self.theme = choose_theme(self.remembered.theme, os.environ)
 
     # --- beginning and end ------------------------------------------------------------------------------------------
@@ -184,6 +187,13 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         """Write what is remembered, in a thread."""
         self.note_state()
         self.jobs.start(lambda job: save_state(self.state_file, self.remembered), group="state")
+
+    async def on_event(self, event: Event) -> None:
+        """Keys go one after another; everything else as usual."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            await self._typed.take(event)
+        else:
+            await super().on_event(event)
 
     # --- messages from threads --------------------------------------------------------------------------------------
 

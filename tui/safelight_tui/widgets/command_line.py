@@ -70,7 +70,7 @@ class CommandLine(Horizontal):
         self.add_class("-open")
         self.input.value = ""
         self._recalled = len(self._history)
-        self.input.focus()
+        self.screen.set_focus(self.input)  # at once: the next key may be here already
 
     def close(self) -> None:
         """Hide it; the screen gives the focus back to its pane."""

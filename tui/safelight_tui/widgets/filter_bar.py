@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Static
 
 from safelight.errors import DataIdError
@@ -76,12 +77,13 @@ class FilterBar(Vertical):
         self._recalled = 0
         self._cycle: tuple[str, Completion, int] | None = None
         self._count = ""
+        self._return_to: Widget | None = None
 
     def compose(self) -> ComposeResult:
         """Prompt, input, count; below them the hint."""
         with Horizontal():
             yield Static("/", classes="prompt", markup=False)
-            yield LineInput(highlighter=self._underline, placeholder="everything")
+            yield LineInput(highlighter=self._underline, placeholder="everything", select_on_focus=False)
             yield Static("", classes="count", markup=False)
         yield Static("", classes="hint", markup=False)
 
@@ -117,11 +119,15 @@ class FilterBar(Vertical):
         self._before = self.text
         self._history = history
         self._recalled = len(history)
+        self._return_to = self.screen.focused
         self.input.can_focus = True
-        self.input.focus()
+        self.screen.set_focus(self.input)  # at once: the next key may be here already
+        self.input.action_select_all()
 
     def _close(self) -> None:
         self._cycle = None
+        if self.input.has_focus and self._return_to is not None:
+            self.screen.set_focus(self._return_to)
         self.input.can_focus = False
         self._show_hint("")
         self._show_count()
