@@ -148,7 +148,9 @@ def test_keys_that_come_in_one_piece_go_where_the_ones_before_them_lead(start: S
     terminal.wait_for_text("9 of 9")
     terminal.send(b"/filter=HSC-I ccd=16")
     terminal.wait_for_text("2 of 9")
-    terminal.send(b"\rq")
+    terminal.send(b"\r")
+    terminal.wait_for(lambda t: not any("Enter keep" in line for line in t.screen))
+    terminal.send(b"q")
     assert terminal.status() == 0
 
 
