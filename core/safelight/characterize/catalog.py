@@ -28,11 +28,12 @@ Columns = dict[str, NDArray[Any]]
 PsfShape = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]  # xx, yy, xy at each row, pixel²
 PsfFlags = dict[str, NDArray[np.bool_]]  # "candidate", "used", "reserved", "detected" of each row
 
+# "ct" is a count, one ADU of the calexp: what LSST calls it in catalogues
 _UNITS = {
-    "_instFlux": "adu", "_instFluxErr": "adu", "_x": "pix", "_y": "pix", "_xErr": "pix", "_yErr": "pix",
+    "_instFlux": "ct", "_instFluxErr": "ct", "_x": "pix", "_y": "pix", "_xErr": "pix", "_yErr": "pix",
     "_xx": "pix2", "_yy": "pix2", "_xy": "pix2", "_xxErr": "pix2", "_yyErr": "pix2", "_xyErr": "pix2",
     "_psf_xx": "pix2", "_psf_yy": "pix2", "_psf_xy": "pix2", "_area": "pix", "_radius": "pix", "_psf_radius": "pix",
-    "_instFlux_xx_Cov": "adu pix2", "_instFlux_yy_Cov": "adu pix2", "_instFlux_xy_Cov": "adu pix2",
+    "_instFlux_xx_Cov": "ct pix2", "_instFlux_yy_Cov": "ct pix2", "_instFlux_xy_Cov": "ct pix2",
 }  # fmt: skip
 
 

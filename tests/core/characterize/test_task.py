@@ -131,7 +131,7 @@ def test_columns_have_units_and_boolean_flags(result):
     for name in src.colnames:
         if "_flag" in name or name.startswith("calib_"):
             assert src[name].dtype == np.bool_, name
-    assert str(src["base_PsfFlux_instFlux"].unit) == "adu"
+    assert str(src["base_PsfFlux_instFlux"].unit) == "ct"
     assert str(src["base_SdssShape_xx"].unit) == "pix2"
     assert str(src["base_SdssCentroid_xErr"].unit) == "pix"
     assert str(src["coord_ra"].unit) == "rad"
