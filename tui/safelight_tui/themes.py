@@ -178,6 +178,10 @@ THEMES: Mapping[str, Theme] = {theme.name: theme for theme in (DARK, LIGHT, TERM
 class ThemedApp(App[Result]):
     """An application with these themes and no others, which are not tested for contrast and hue."""
 
+    DEFAULT_CSS = """
+    CommandPalette SearchIcon { display: none !important; }
+    """  # an emoji: few fonts have it, and its width differs from terminal to terminal
+
     def __init__(self, *args: Any, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
         self._red_only = RedOnly()

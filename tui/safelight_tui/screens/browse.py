@@ -153,6 +153,9 @@ class BrowseScreen(ModeScreen):
             self._place_cursor(session)
         elif self._follow:
             self._go_to_newest(session)
+        row = self.table.row_id
+        if self._placed and row is not None:  # another selection puts other frames under a cursor that did not move
+            session.cursor_row = row
 
     @staticmethod
     def _why_nothing(session: Session) -> str:

@@ -234,6 +234,7 @@ class LineTable(ScrollView, can_focus=True):
         layers = [name for name, on in (("cursor", under), ("range", self._in_range(place)), ("marked", marked)) if on]
         stale = self.has_class("-stale")
         plain = self._style(*layers)
+        plain_only = stale or (under and self.has_focus)  # no tone can be read on the bar of the cursor
         gutter = ("*" if marked else " ") + (">" if under else " ")
         segments, used = [Segment(gutter, plain)], GUTTER
         for number, column, room in self._columns_in_view():
@@ -241,7 +242,7 @@ class LineTable(ScrollView, can_focus=True):
                 segments.append(Segment(" ", plain))
                 used += 1
             cell = cells[number] if number < len(cells) else Cell("")
-            tone = cell.tone if cell.tone in self.TONES and not stale else ""
+            tone = cell.tone if cell.tone in self.TONES and not plain_only else ""
             style = self._style(*layers, tone) if tone else plain
             segments.append(Segment(fit(cell.text, room, right=column.right), style))
             used += room
