@@ -55,7 +55,7 @@ STOPS: tuple[Stop, ...] = (
     Stop("image", (*_typed("{ccd}"), "i", "wait:calexp", ")", ")", ")", "O"), "calexp"),
     Stop(
         "image-examine",
-        (*_typed("{ccd}"), "i", "wait:calexp", ")", ")", *("left",) * 20, *("up",) * 11, "r", "wait:FWHM"),
+        (*_typed("{ccd}"), "i", "wait:calexp", ")", ")", *("right",) * 20, *("up",) * 12, "r", "wait:FWHM"),
         "FWHM",
     ),
     Stop("mosaic", (*_typed("{ccd}"), "i", "wait:calexp", "M", "wait:visit"), "visit"),
