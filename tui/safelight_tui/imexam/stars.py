@@ -164,10 +164,12 @@ def radial_profile(target: Target) -> Examination:
     def draw(width: int, height: int) -> list[PlotLine]:
         return plot([pixels, mean], width, height, title="radial profile", x_label="radius, pixels", y_label="ADU")
 
+    centre = float(star.value[0])  # every pixel there may be masked: saturated stars are
+    peak = f"peak {centre:.1f}" if math.isfinite(centre) else "peak saturated or masked"
     lines = (
         _place(target, star.x, star.y),
         f"{_seeing(target, star.fwhm)} direct, {star.gaussian_fwhm:.2f} px Gaussian",
-        f"peak {star.value[0]:.1f}  sky {star.sky:.2f} ± {star.sky_rms:.2f} ADU",
+        f"{peak}  sky {star.sky:.2f} ± {star.sky_rms:.2f} ADU",
     )
     return Examination("Radial profile", lines, star.x, star.y, draw)
 
