@@ -270,7 +270,7 @@ async def test_a_directory_that_is_no_repository_leads_to_the_start_screen(opene
     (tmp_path / "nothing").mkdir()
     async with opened(None) as screen:
         screen.app.open(tmp_path / "nothing")
-        await screen.shows("choose a repository", "is not a repository")
+        await screen.shows("choose a repository", "NOT_A_REPOSITORY")
 
 
 async def test_the_start_screen_offers_recent_repositories_and_directories(

@@ -178,7 +178,7 @@ async def test_pictures_and_regions_are_saved_and_nothing_is_overwritten(
         await screen.press("w", "ctrl+u")
         await screen.type(str(tmp_path / "a.png"))
         await screen.press("enter")
-        await screen.shows("is there already")
+        await screen.shows("FILE_EXISTS")
 
 
 async def test_without_a_hub_the_lines_to_type_at_home_are_shown(

@@ -125,7 +125,7 @@ async def test_rows_in_view_are_written_to_a_file_never_over_another(
         await screen.press("w", "ctrl+u")
         await screen.type(str(tmp_path / "rows.csv"))
         await screen.press("enter")
-        await screen.shows("is there already")
+        await screen.shows("FILE_EXISTS")
 
 
 async def test_two_reruns_are_compared_ccd_by_ccd(opened: Any, repository: Path) -> None:
