@@ -51,9 +51,7 @@ class SafelightError(Exception):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(
-        self, code: str, message: str, hint: str = "", data_id: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, code: str, message: str, hint: str = "", data_id: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

@@ -127,9 +127,7 @@ class Registry:
         """Number of raw frames."""
         return int(self.database.fetch(f"SELECT count(*) FROM {RAW_TABLE}")[0][0])
 
-    def batches(
-        self, columns: Sequence[str], *, after: int = 0, size: int = 20_000
-    ) -> Iterator[list[tuple[Any, ...]]]:
+    def batches(self, columns: Sequence[str], *, after: int = 0, size: int = 20_000) -> Iterator[list[tuple[Any, ...]]]:
         """All rows with an id above `after` in the order of their ingest, `size` at a time: (id, the named columns).
 
         Each batch is a query of its own, so that a reader of millions of rows keeps no writer waiting.
