@@ -80,7 +80,9 @@ def test_a_broken_file_is_said_in_a_sentence(open_: Start, tmp_path: Path) -> No
     raw.write_bytes(b"SIMPLE  = \x1b[2J\x00\xff" * 500)
     terminal = open_(root)
     terminal.wait_for_text("2 of 2")
-    terminal.send(b"gi")
+    terminal.send(b"g")
+    terminal.wait_for_text("visit=903986 ccd=16")  # the cursor is there before the image is asked for
+    terminal.send(b"i")
     terminal.wait_for(lambda t: any("FITS" in line or "fits" in line for line in t.screen))
     terminal.send(b"1")
     leave(terminal)
