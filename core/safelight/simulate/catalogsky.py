@@ -2,8 +2,8 @@
 
 PS1 sources that Gaia also saw are stars at Gaia's places, moved to the epoch of the observation; the others lie at
 PS1's places plus a draw of 8 mas on each axis. True fluxes are the catalogue's scattered by its errors. Gaia stars too
-bright for PS1 are added, and a synthetic background of galaxies beyond PS1's depth. Nothing is written back: the
-pipeline gets the catalogues as they are.
+bright for PS1 are added, and a synthetic background of galaxies beyond PS1's depth. The pipeline gets the catalogues as
+they are, or with errors drawn anew (`drawncatalogs`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FloatArray = NDArray[np.float64]
 
 _MATCH_ARCSEC = 0.5
 _PS1_POSITION_MAS = 8.0
-_GAIA_EPOCH_MJD = 57206.375  # 2015.5, where a catalogue says none
+_GAIA_EPOCH_MJD = 57205.875  # 2015.5, where a catalogue says none
 _SHARD_DEPTH = 7
 _PS1_SATURATION_R = 16.0  # where the fragments of saturated stars end
 _FRAGMENTS_ARCSEC = 5.0
@@ -111,11 +111,12 @@ class CatalogSky:
     def sources(self, circle: Circle, epoch_year: float) -> SkySources:
         """The whole catalogue (it is small) and the faint galaxies of `circle`, at `epoch_year`."""
         return SkySources.concatenated(
-            [self._bright.moved(epoch_year - 2015.5), faint_galaxies(self.seed, circle, _CATALOG_DEPTH_R)]
+            [self.bright.moved(epoch_year - 2015.5), faint_galaxies(self.seed, circle, _CATALOG_DEPTH_R)]
         )
 
     @cached_property
-    def _bright(self) -> SkySources:
+    def bright(self) -> SkySources:
+        """All that the catalogues know, each source once, at 2015.5."""
         gaia = self._gaia()
         streams = {shard: generator(self.seed, Stream.CATALOG_SKY, shard) for shard in self.shards}
         ps1 = [_ps1_shard(_read(path), streams[shard]) for shard, path in self.shards.items()]

@@ -161,13 +161,19 @@ def _check_cover(instrument: Instrument, night: NightSpec, sky: Sky) -> None:
 
 
 def _write_references(root: Path, instrument: Instrument, night: NightSpec, sky: Sky) -> None:
-    """Catalogues for the pipeline: a real sky's own, copied as they are, or surveys of the synthetic one."""
+    """Catalogues for the pipeline: a real sky's own, as they are or with errors drawn, or the synthetic one's."""
     from safelight.simulate.catalogsky import CatalogSky
+    from safelight.simulate.drawncatalogs import write_drawn_catalog
 
     if isinstance(sky, CatalogSky):
-        for folder in (sky.folders.ps1, sky.folders.gaia):
-            if folder is not None:
-                _copy_catalog(folder, root / "ref_cats" / folder.name)
+        for name, folder in (("ps1", sky.folders.ps1), ("gaia", sky.folders.gaia)):
+            if folder is None:
+                continue
+            target = root / "ref_cats" / folder.name
+            if name in night.drawn_catalogs:
+                write_drawn_catalog(folder, target, sky.bright, night.seed)
+            else:
+                _copy_catalog(folder, target)
         return
     done = root / "truth" / "reference_catalogs_written"
     if not done.is_file():

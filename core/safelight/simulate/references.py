@@ -89,7 +89,7 @@ def gaia_catalog(sources: SkySources, seed: int) -> Table:
     table["coord_dec"] = np.radians(seen.dec_deg) + sigma_mas * _MAS * rng.standard_normal(number)
     table["coord_raErr"] = (sigma_mas * _MAS).astype(np.float32)
     table["coord_decErr"] = (sigma_mas * _MAS).astype(np.float32)
-    table["epoch"] = np.full(number, 57206.375)
+    table["epoch"] = np.full(number, 57205.875)
     for name, motion in (("pm_ra", seen.pm_ra_mas), ("pm_dec", seen.pm_dec_mas)):
         table[name] = (motion + 2.0 * sigma_mas * rng.standard_normal(number)) * _MAS
         table[f"{name}Err"] = (2.0 * sigma_mas * _MAS).astype(np.float32)

@@ -50,6 +50,7 @@ class NightSpec:
     instrument: str = "hsc"
     seed: int = 20131102
     sky: str = ""  # folder of reference catalogues that are the sky; empty: a synthetic population
+    drawn_catalogs: tuple[str, ...] = ()  # of "ps1", "gaia": real catalogues whose errors the simulator draws itself
     pointing_error_arcsec: float = 40.0  # the true pointing lies uniformly within this radius of the header's
     rotation_error_deg: float = 0.05  # and the true rotation within this of the header's
     scale_error: float = 2e-4  # fractional 1 sigma error of the plate scale (focus, refraction)
@@ -139,6 +140,7 @@ class NightSpec:
         result = asdict(self)
         for group in ("visits", "masters"):
             result[group] = [{**item, "ccds": list(item["ccds"])} for item in result[group]]
+        result["drawn_catalogs"] = list(self.drawn_catalogs)
         return result
 
     @classmethod
@@ -147,7 +149,8 @@ class NightSpec:
         try:
             visits = tuple(VisitSpec(**{**item, "ccds": tuple(item["ccds"])}) for item in values["visits"])
             masters = tuple(MasterSpec(**{**item, "ccds": tuple(item["ccds"])}) for item in values["masters"])
-            return cls(**{**values, "visits": visits, "masters": masters})
+            drawn = tuple(values.get("drawn_catalogs", ()))
+            return cls(**{**values, "visits": visits, "masters": masters, "drawn_catalogs": drawn})
         except (KeyError, TypeError) as error:
             raise UsageError("BAD_NIGHT", f"This is not the description of a synthetic night: {error}.") from error
 

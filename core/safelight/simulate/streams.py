@@ -33,6 +33,7 @@ class Stream(IntEnum):
     READOUT = 12
     MASTER_NOISE = 13
     DEFECTS = 14
+    CATALOG_ERRORS = 15
 
 
 def generator(seed: int, stream: Stream, *keys: int) -> np.random.Generator:

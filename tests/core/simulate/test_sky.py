@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from astropy import units
@@ -9,7 +11,9 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from safelight.errors import UsageError
+from safelight.refcats import load_reference_catalog
 from safelight.simulate.catalogsky import CatalogSky, find_catalogs
+from safelight.simulate.drawncatalogs import write_drawn_catalog
 from safelight.simulate.frame import sky_circle
 from safelight.simulate.optics import TrueWcs, claimed_pointing
 from safelight.simulate.populations import SyntheticSky
@@ -203,3 +207,34 @@ def test_the_circle_about_a_ccd_contains_its_corners(hsc):
     corners = SkyCoord(*wcs.footprint(), unit="deg")
     away = corners.separation(SkyCoord(circle.ra_deg, circle.dec_deg, unit="deg")).deg
     assert away.max() == pytest.approx(circle.radius_deg, rel=0.01)
+
+
+@pytest.fixture
+def drawn(real_catalogs, tmp_path):
+    """The sky of real catalogues, and these catalogues with errors drawn about it."""
+    sky = CatalogSky(find_catalogs(real_catalogs), 11)
+    written = {}
+    for folder in (sky.folders.ps1, sky.folders.gaia):
+        target = tmp_path / folder.name
+        write_drawn_catalog(folder, target, sky.bright, 11)
+        written[folder.name[:4].rstrip("_")] = load_reference_catalog(target, 320.9, -0.38, 0.25, math.nan)
+    return sky, written
+
+
+@pytest.mark.filterwarnings("ignore::astropy.units.UnitsWarning")
+@pytest.mark.parametrize(("name", "years"), [("ps1", (56930.0 - 57205.875) / 365.25), ("gaia", 0.0)])
+def test_a_drawn_catalogue_scatters_about_the_sky_as_it_claims(drawn, name, years):
+    sky, written = drawn
+    catalog, truth = written[name], sky.bright.moved(years)
+    found, distance, _ = SkyCoord(catalog.ra_deg, catalog.dec_deg, unit="deg").match_to_catalog_sky(
+        SkyCoord(truth.ra_deg, truth.dec_deg, unit="deg")
+    )
+    near = distance.arcsec < 0.1
+    assert near.mean() > (0.6 if name == "ps1" else 0.95)
+    off = (catalog.dec_deg - truth.dec_deg[found])[near] * 3.6e6
+    stated = np.hypot(catalog.dec_error_mas[near], catalog.systematic_floor_mas)
+    if name == "gaia":  # the least error that the loader believes is larger than the one that bright stars claim
+        faint = catalog.dec_error_mas[near] > 0.35
+        off, stated = off[faint], stated[faint]
+    assert np.std(off / stated) == pytest.approx(1.0, abs=0.1)
+    assert len(off) > 300
