@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
@@ -418,14 +419,25 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
             repaint()
         self.screen.refresh(layout=True)
 
+    @contextlib.contextmanager
+    def suspend(self) -> Iterator[None]:
+        """Hand the terminal over; it is taken back and painted anew also when the body raises."""
+        from safelight_tui.terminal.handover import taking_back
+
+        try:
+            with taking_back(super().suspend()):
+                yield
+        finally:
+            self.action_redraw()
+
     def action_suspend_to_shell(self) -> None:
         """Hand the terminal to a shell in the repository."""
-        import subprocess
+        from safelight_tui.terminal.handover import run_program
 
-        directory = str(self.session.root) if self.session is not None else None
-        with self.suspend():
-            subprocess.run([os.environ.get("SHELL") or "/bin/sh"], cwd=directory, check=False)
-        self.action_redraw()
+        directory = self.session.root if self.session is not None else None
+        trouble = run_program(self, [os.environ.get("SHELL") or "/bin/sh"], directory)
+        if trouble:
+            self.say(trouble, severity="error")
 
     def action_next_pane(self) -> None:
         """Focus the next pane."""

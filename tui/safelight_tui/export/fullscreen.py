@@ -76,7 +76,7 @@ def show_full_screen(draw: Callable[[int, int], NDArray[np.uint8]], caption: str
     descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setcbreak(descriptor)
+        _keys_without_signals(descriptor)
         protocol = graphics_of_answer(_ask(descriptor, seconds))
         if protocol is None:
             raise UsageError(
@@ -97,6 +97,14 @@ def show_full_screen(draw: Callable[[int, int], NDArray[np.uint8]], caption: str
     finally:
         termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
         os.close(descriptor)
+
+
+def _keys_without_signals(descriptor: int) -> None:
+    """Keys as they come, Ctrl+C among them."""
+    tty.setcbreak(descriptor)
+    attributes = termios.tcgetattr(descriptor)
+    attributes[tty.LFLAG] &= ~termios.ISIG
+    termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

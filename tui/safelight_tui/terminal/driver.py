@@ -1,8 +1,8 @@
 """Textual's driver for Linux and macOS terminals, made for slow lines and hard ends.
 
 What it adds to Textual's own: only changed cells are sent and stale frames never are (`writer`), ASCII where the locale
-has no UTF-8 (`charset`), the terminal is put back on SIGTERM, SIGHUP and at exit (`restore`), and a terminal that is
-gone ends the application instead of leaving it spinning on an end-of-file.
+has no UTF-8 (`charset`), the terminal is put back on SIGTERM, SIGHUP, SIGTSTP and at exit (`restore`), and a terminal
+that is gone ends the application instead of leaving it spinning on an end-of-file.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class DeltaDriver(LinuxDriver):
         self._screen = CellScreen(*self._get_terminal_size(), ascii_only=not shows_unicode(environment_at_start()))
         self._writer: TerminalWriter | None = None
         self._in_application_mode = False
+        self._shown_before = False
         self._ending = False
         self._tail = b""
         atexit.register(self._restore)
@@ -119,6 +120,9 @@ class DeltaDriver(LinuxDriver):
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual leaves it without annotations
         self._retire_stock_writer()
         self._forget_screen_on_resize()
+        if self._shown_before:  # what was shown before the terminal was handed over, until there is something newer
+            self._writer.send()
+        self._shown_before = True
 
     def _retire_stock_writer(self) -> None:
         stock, self._writer_thread = self._writer_thread, None
@@ -201,6 +205,42 @@ class DeltaDriver(LinuxDriver):
         # A loop that has already ended means that the application is on its way out.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._app.exit, None, return_code)
+
+    # --- stops ------------------------------------------------------------------------------------------------------
+
+    def _sigtstp_application(self, *_: object) -> None:
+        """``kill -TSTP``: give the terminal back, then stop. In the event loop: a handler could meet a held lock."""
+        if self._auto_restart and self._in_application_mode:
+            self._loop.call_soon_threadsafe(self._stop)
+        else:  # another program has the terminal
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _stop(self) -> None:
+        if self._in_application_mode:
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _sigcont_application(self, *_: object) -> None:
+        """``fg``: take the terminal again; also after a SIGSTOP, which cannot be seen coming."""
+        if self._auto_restart and not self._ending:
+            self._loop.call_soon_threadsafe(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._ending:
+            return
+        if self._in_background():  # ``bg``: nobody may draw there
+            os.kill(os.getpid(), signal.SIGSTOP)
+            return
+        if self._in_application_mode:
+            self.suspend_application_mode()
+        self.resume_application_mode()
+
+    def _in_background(self) -> bool:
+        try:
+            return os.tcgetpgrp(self.fileno) != os.getpgrp()
+        except OSError:
+            return False
 
     # --- input ------------------------------------------------------------------------------------------------------
 

@@ -1,76 +1,171 @@
-"""Keys one after another: the next is handed on when the one before has had its effect.
+"""Keys one after another: the next is handed on when all that the one before it has started is over.
 
-Textual forwards each key to the widget in focus at once, while the key before it is still on its way up from there. On
-a slow line several keys come in one piece: of ``/filter``, typed fast, the letters would go to the table as commands,
-before the slash has opened the filter bar.
+Textual forwards a key to the widget in focus at once, while what the key before it has started (an action, a focus
+that moves, a screen that is composed, messages from widget to screen) still stands in a dozen queues. On a slow line,
+or from someone who types ahead, several keys come in one piece: of ``/filter=HSC-I`` and Enter and ``gi`` the letters
+would go to the table as commands, and the commands into the filter.
+
+Each widget has a queue of its own, so "over" is found out by asking all of them: a mark is put into every queue and
+awaited, until a round of marks finds that nothing else was dispatched meanwhile. A key that comes alone, as keys do
+from a human hand, waits for nothing: the rounds were made after the key before it.
 """
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 from textual import events
+from textual._context import message_hook
+from textual.app import App
+from textual.message import Message
 from textual.message_pump import MessagePump
 
 __all__ = ["OrderedKeys"]
 
 Typed = events.Key | events.Paste
 
-_PATIENCE_S = 0.5
-"""After which a key counts as over: the widget it was handed to is gone."""
+_MOST_ROUNDS = 40
+"""After which something else (a feed, an animation) is what keeps the queues busy."""
+
+_TICK_S = 0.05
+_SILENT_TICKS = 20
+"""Ticks without any message after which a queue that has not come to its mark is taken to wait for the user."""
+
+_LONGEST_HOLD_S = 2.0
+"""How long keys wait for a repository that is being opened: quitting must stay possible where a disk hangs."""
 
 
 class OrderedKeys:
-    """Holds back keys and pastes while one is on its way.
+    """Holds back keys and pastes while the one before is on its way.
 
     Parameters
     ----------
-    app : MessagePump
-        The application: where a key that no widget has stopped ends.
-    target : callable
-        Gives the widget that the next key goes to.
+    app : App
+        Its queue, those of its screens and of their widgets are waited for.
     forward : callable
-        Hands a key on as Textual does.
+        Hands a key on as Textual does; called in the application's own queue.
     """
 
-    def __init__(
-        self,
-        app: MessagePump,
-        target: Callable[[], MessagePump],
-        forward: Callable[[Typed], Awaitable[None]],
-    ) -> None:
-        self._app, self._target, self._forward = app, target, forward
+    def __init__(self, app: App[Any], forward: Callable[[Typed], Awaitable[None]]) -> None:
+        self._app, self._forward = app, forward
         self._waiting: deque[Typed] = deque()
-        self._under_way: Typed | None = None
-        self._since = 0.0
+        self._typist: asyncio.Task[None] | None = None
+        self._begun = False
+        self._held: asyncio.Event | None = None
+        self._dispatched = 0
+        self._marks: set[Message] = set()
+
+    def watch(self) -> None:
+        """Count what is dispatched in this application; to be called before the first widget begins its work."""
+        before = message_hook.get(None)
+
+        def hook(message: Message) -> None:
+            if before is not None:
+                before(message)
+            if message not in self._marks and not isinstance(message, events.Timer):
+                self._dispatched += 1
+
+        message_hook.set(hook)
+
+    def hold(self) -> None:
+        """Keep keys back until `release`: what they are about is being read."""
+        if self._held is None:
+            self._held = asyncio.Event()
+
+    def release(self) -> None:
+        """Let them go."""
+        if self._held is not None:
+            self._held.set()
+            self._held = None
 
     async def take(self, event: Typed) -> None:
-        """Hand a key on, or hold it back until the ones before it are over."""
-        self._waiting.append(event)
-        if self._under_way is None or time.monotonic() - self._since > _PATIENCE_S:
-            await self._next()
-
-    async def _next(self) -> None:
-        self._under_way = None
-        if self._waiting:
-            event = self._waiting.popleft()
-            self._under_way, self._since = event, time.monotonic()
-            target = self._target()
+        """Hand a key on at once, or after those before it."""
+        event = _as_enter(event)
+        if self._typist is None and self._begun and self._held is None:
             await self._forward(event)
-            self._follow(event, target)
+        else:  # before the first key the first screen may still be on its way
+            self._waiting.append(event)
+        self._begun = True
+        if self._typist is None:
+            self._typist = asyncio.create_task(self._type(), name="typist")
 
-    def _follow(self, event: Typed, node: MessagePump) -> None:
-        """Go with the key from widget to parent: each handles what is asked of it after the key itself."""
-        if not node.call_later(partial(self._passed, event, node)):
-            self._app.call_later(partial(self._passed, event, self._app))
+    async def _type(self) -> None:
+        try:
+            while True:
+                await self._opened()
+                await self._settle()
+                if not self._waiting or not self._app.is_running:
+                    return
+                self._app.call_later(self._forward, self._waiting.popleft())
+        finally:
+            self._typist = None
 
-    async def _passed(self, event: Typed, node: MessagePump) -> None:
-        parent = node._parent
-        if node is not self._app and parent is not None and not event._stop_propagation:
-            self._follow(event, parent)
-        elif event is self._under_way:
-            # Once more through the queue: what the key has started there comes first.
-            self._app.call_later(self._next)
+    async def _opened(self) -> None:
+        held = self._held
+        if held is not None:
+            try:
+                await asyncio.wait_for(held.wait(), _LONGEST_HOLD_S)
+            except TimeoutError:
+                self.release()
+
+    async def _settle(self) -> None:
+        """Wait until nothing is left to be done in any queue."""
+        for _ in range(_MOST_ROUNDS):
+            before = self._dispatched
+            if not await self._round():
+                return
+            if self._dispatched == before:
+                return
+
+    def _pumps(self) -> Iterator[MessagePump]:
+        yield self._app
+        for screen in self._app.screen_stack:
+            yield from screen.walk_children(with_self=True)
+
+    async def _round(self) -> bool:
+        """Put a mark into each queue and wait for all; False when one does not come to its mark."""
+        pending: dict[Message, MessagePump] = {}
+        wake = asyncio.Event()
+
+        def answered(mark: Message) -> None:
+            pending.pop(mark, None)
+            if not pending:
+                wake.set()
+
+        for pump in list(self._pumps()):
+            mark = events.Callback(callback=lambda: None)
+            mark.callback = lambda mark=mark: answered(mark)
+            self._marks.add(mark)
+            pending[mark] = pump
+            if not pump.post_message(mark):
+                del pending[mark]
+        put = set(pending)
+        try:
+            return await self._answers(pending, wake)
+        finally:
+            self._marks -= put
+
+    async def _answers(self, pending: dict[Message, MessagePump], wake: asyncio.Event) -> bool:
+        silent, before = 0, self._dispatched
+        while pending:
+            try:
+                await asyncio.wait_for(wake.wait(), _TICK_S)
+            except TimeoutError:
+                gone = [mark for mark, pump in pending.items() if not pump.is_running and pump.is_attached is False]
+                for mark in gone:
+                    del pending[mark]
+                silent = silent + 1 if self._dispatched == before else 0
+                before = self._dispatched
+                if silent >= _SILENT_TICKS:
+                    return False
+        return True
+
+
+def _as_enter(event: Typed) -> Typed:
+    """Enter typed before the program had the terminal: the line discipline has made a line feed of it."""
+    if isinstance(event, events.Key) and event.key == "ctrl+j":
+        return events.Key("enter", "\r")
+    return event
