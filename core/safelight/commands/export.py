@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from safelight.commands.report import add_output_options, output_of
+from safelight.commands.report import add_alarm_option, add_output_options, alarms_of, output_of
 from safelight.commands.shell import Parser, arguments_of
 from safelight.errors import EmptySelection, UsageError
+
+if TYPE_CHECKING:
+    from safelight.processccd.alarms import Alarm
 
 __all__ = ["main"]
 
@@ -35,15 +38,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--only",
         metavar="WORDS",
         default="",
-        help="only CCDs for which all words hold: good, bad, look, marked, disputed, failed, caveats, outlier, "
+        help="only CCDs for which all words hold: good, bad, look, marked, disputed, failed, caveats, outlier, alarm, "
         "METRIC<NUMBER, or text; ! negates",
     )
     parser.add_argument("--format", choices=("id", "csv", "ecsv"), default="id", help="(default: id)")
     parser.add_argument("--summary", action="store_true", help="a summary of the night in Markdown instead")
+    add_alarm_option(parser)
     parser.add_argument("--output-file", "-o", metavar="FILE", type=Path, help="write there (default: stdout)")
     options = parser.parse_args(arguments_of(argv))
+    alarms = alarms_of(options.alarms)
     rerun = output_of(options)
-    rows = _rows(rerun, options.ids or [], options.only)
+    rows = _rows(rerun, options.ids or [], options.only, alarms)
     text = _rendered(rows, options, rerun)
     if options.output_file is None:
         sys.stdout.write(text)
@@ -68,7 +73,7 @@ def _rendered(rows: list[dict[str, Any]], options: Any, rerun: Path) -> str:
     return render_export(rows, options.format, meta={"rerun": str(rerun)})
 
 
-def _rows(rerun: Path, groups: Sequence[Sequence[str]], words: str) -> list[dict[str, Any]]:
+def _rows(rerun: Path, groups: Sequence[Sequence[str]], words: str, alarms: Sequence[Alarm]) -> list[dict[str, Any]]:
     from safelight.commands.mark import key_types
     from safelight.dataid import select_rows
     from safelight.processccd.judged import judged_rows
@@ -79,7 +84,7 @@ def _rows(rerun: Path, groups: Sequence[Sequence[str]], words: str) -> list[dict
 
     with OutcomeLedger(rerun) as ledger:
         ccds = ledger.ccds()
-    rows = judged_rows(ccds, MarkJournal(rerun).read())
+    rows = judged_rows(ccds, MarkJournal(rerun).read(), alarms)
     narrowing = parse_narrowing(words, [column.name for column in COLUMNS])
     if groups and not ccds:
         raise UsageError("NOTHING_THERE", f"The rerun {rerun} has no results to select from.")

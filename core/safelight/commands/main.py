@@ -40,6 +40,7 @@ _COMMANDS = {
     "mark": _Command("mark", "judge CCDs of a rerun: good, bad, look again, with a comment"),
     "export": _Command("export", "CCDs with metrics and marks as --id text, CSV, ECSV; a summary of the night"),
     "check": _Command("check", "verify every file of all reruns against its recorded size and checksum"),
+    "settings": _Command("settings", "say what is set and where; write the documented files of settings and keys"),
     "tui": _Command("tui", "open the terminal application on a repository, or offer the recent ones"),
     "version": _Command("version", "print the versions of Safelight and of what it computes with"),
 }

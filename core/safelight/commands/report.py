@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safelight.commands.run import DEFAULT_RERUN
 from safelight.commands.shell import Parser, arguments_of
@@ -16,16 +16,19 @@ from safelight.errors import DatasetNotFound
 if TYPE_CHECKING:
     from safelight.commands.taskoptions import TaskOptions
     from safelight.dataid import KeyType
+    from safelight.processccd.alarms import Alarm
     from safelight.processccd.report import ReportFormat
 
-__all__ = ["main", "print_report"]
+__all__ = ["add_alarm_option", "add_output_options", "alarms_of", "main", "output_of", "print_report"]
 
 _DESCRIPTION = """\
 One row for each CCD of a rerun: data ID, status, caveats, code and message of a failure,
 and what was measured. The table leaves out columns that are empty throughout, and on a
 terminal goes on below itself where it is too wide."""
 
-_EXAMPLE = "safelight report DATA --rerun first --format csv > first.csv"
+_EXAMPLE = """\
+safelight report DATA --rerun first --format csv > first.csv
+  safelight report DATA --rerun first --alarm 'fwhm_arcsec>1.2'"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,10 +38,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_output_options(parser)
     parser.add_argument("--id", dest="ids", nargs="*", metavar="KEY=V", help="only these (default: all)")
     parser.add_argument("--format", choices=("table", "json", "csv", "ecsv"), default="table", help="(default: table)")
+    add_alarm_option(parser)
     options = parser.parse_args(arguments_of(argv))
+    alarms = alarms_of(options.alarms)
     output = output_of(options)
-    _print(output, options.format, options.ids or [])
+    _print(output, options.format, options.ids or [], alarms)
     return 0
+
+
+def add_alarm_option(parser: argparse.ArgumentParser) -> None:
+    """The option that gives other alarms than those of the settings."""
+    parser.add_argument(
+        "--alarm",
+        dest="alarms",
+        action="append",
+        metavar="METRIC>N",
+        help="flag what is beyond this threshold, e.g. 'fwhm_arcsec>1.2' or 'zeropoint_mag<median-0.3' (repeatable; "
+        "default: the alarms of the settings file; off: none)",
+    )
+
+
+def alarms_of(texts: Sequence[str] | None) -> tuple[Alarm, ...]:
+    """The alarms of the option, else of the settings; a settings file that cannot be used is told on stderr."""
+    from safelight.commands.shell import show_error
+    from safelight.errors import ConfigurationError
+    from safelight.processccd.alarms import parse_alarms
+    from safelight.settings import read_settings, settings_path
+
+    if texts is not None:
+        return parse_alarms(text for text in texts if text != "off")
+    try:
+        return parse_alarms(read_settings(settings_path()).alarms)
+    except ConfigurationError as error:
+        show_error(error, "safelight")
+        return ()
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -74,22 +107,35 @@ def print_report(options: TaskOptions, form: ReportFormat) -> None:
 
     roots = resolve_roots(options.input, rerun=options.rerun, output=options.output)
     if roots.output is not None and roots.output.is_dir():
-        _print(roots.output, form, [])
+        _print(roots.output, form, [], alarms_of(None))
 
 
-def _print(output: Path, form: ReportFormat, words: Sequence[str]) -> None:
+def _print(output: Path, form: ReportFormat, words: Sequence[str], alarms: Sequence[Alarm]) -> None:
     from safelight.dataid import select_rows
+    from safelight.processccd.alarms import ringing_rows
     from safelight.processccd.ledger import OutcomeLedger
     from safelight.processccd.report import render_report, report_rows
 
     with OutcomeLedger(output) as ledger:
         ccds = ledger.ccds()
     rows = report_rows(ccds)
+    if alarms:
+        rows = [_with_alarms(row, ringing) for row, ringing in zip(rows, ringing_rows(rows, alarms), strict=True)]
     if words and rows:
         keys: dict[str, KeyType] = {key: _key_type(value) for key, value in ccds[0].data_id.items()}
         rows = select_rows(list(words), rows, keys)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     sys.stdout.write(render_report(rows, form, meta={"rerun": str(output)}, width=width))
+
+
+def _with_alarms(row: dict[str, Any], ringing: Sequence[str]) -> dict[str, Any]:
+    """The row with its alarms beside its caveats, where they are seen."""
+    flagged: dict[str, Any] = {}
+    for name, value in row.items():
+        flagged[name] = value
+        if name == "caveats":
+            flagged["alarms"] = " ".join(ringing)
+    return flagged
 
 
 def _key_type(value: object) -> KeyType:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from safelight.processccd.alarms import ringing_rows
 from safelight.processccd.report import COLUMNS, render_report, report_rows
 
 if TYPE_CHECKING:
+    from safelight.processccd.alarms import Alarm
     from safelight.processccd.ledger import RecordedCcd
     from safelight.processccd.marks import MarkBook
 
@@ -29,9 +31,10 @@ LEAST_FOR_OUTLIERS = 6
 _NOT_JUDGED = ("seconds_isr", "seconds_characterize", "seconds_calibrate", "seconds_io", "peak_rss_mb")
 
 
-def judged_rows(ccds: Iterable[RecordedCcd], book: MarkBook) -> list[dict[str, Any]]:
-    """Rows of `report_rows` with verdict, verdicts, comment, observers, marked and outliers.
+def judged_rows(ccds: Iterable[RecordedCcd], book: MarkBook, alarms: Sequence[Alarm] = ()) -> list[dict[str, Any]]:
+    """Rows of `report_rows` with verdict, verdicts, comment, observers, marked, outliers and alarms.
 
+    `outliers` are names of metrics, `alarms` the texts of those thresholds that the row is beyond.
     Marks on CCDs that the rerun has no result of come last, with the status "absent".
     """
     ccds = list(ccds)
@@ -46,8 +49,9 @@ def judged_rows(ccds: Iterable[RecordedCcd], book: MarkBook) -> list[dict[str, A
         empty = {column.name: None for column in COLUMNS}
         rows.append({**marks.data_id, "status": "absent", "caveats": "", "code": "", "message": "", **empty})
         rows[-1] |= _of_marks(marks)
-    for row, names in zip(rows, _outliers(rows), strict=True):
+    for row, names, ringing in zip(rows, _outliers(rows), ringing_rows(rows, alarms), strict=True):
         row["outliers"] = names
+        row["alarms"] = ringing
     return rows
 
 
@@ -131,7 +135,7 @@ def _identity(row: Mapping[str, Any]) -> dict[str, Any]:
     both = {key: row[key] for key in ("visit", "ccd") if key in row}
     if len(both) == 2:
         return both
-    measured = {column.name for column in COLUMNS} | {"status", "caveats", "code", "message", "outliers"}
+    measured = {column.name for column in COLUMNS} | {"status", "caveats", "code", "message", "outliers", "alarms"}
     measured |= {"verdict", "verdicts", "comment", "observers", "marked"}
     return {key: value for key, value in row.items() if key not in measured}
 

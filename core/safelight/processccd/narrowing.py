@@ -5,7 +5,7 @@ All words must hold. A word is
 * a comparison of a metric with a number: ``NAME<1``, ``<=``, ``>``, ``>=``, ``=``, ``!=``; a CCD without the metric
   fails every comparison;
 * a status (``done``, ``caveats``, ``failed``, ``absent`` …) or a verdict (``good``, ``bad``, ``look``, ``marked``,
-  ``disputed``), or ``outlier``;
+  ``disputed``), ``outlier``, or ``alarm`` (beyond a threshold of the settings);
 * anything else: text that occurs in the status, a caveat, a failure's code or message, or a comment, case ignored.
 
 An exclamation mark in front negates a word; ``^`` joins alternatives: ``bad^look``.
@@ -138,4 +138,6 @@ def _named(text: str) -> Callable[[Row], bool]:
         return lambda row: len(row.get("verdicts", ())) > 1
     if word in ("outlier", "outliers"):
         return lambda row: bool(row.get("outliers"))
+    if word in ("alarm", "alarms"):
+        return lambda row: bool(row.get("alarms"))
     return lambda row: any(word in str(row.get(name) or "").casefold() for name in _TEXTS)
