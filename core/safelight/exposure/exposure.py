@@ -70,6 +70,8 @@ class Exposure:
     psf: PsfModel | None = None
     aperture_corrections: ApertureCorrections | None = None
     photo_calib: PhotoCalib | None = None
+    #: (n, 2) vertices (x, y) in pixels of the part that sees the whole mirror; None: not known
+    valid_polygon: NDArray[np.float64] | None = None
     header: dict[str, Any] = field(default_factory=dict)  # further header cards: keyword -> value
 
     @property

@@ -4,6 +4,6 @@ All of them work on exactly the path given; atomic replacement is the butler's b
 """
 
 from safelight.exposure.fits_exposure import read_exposure, write_exposure
-from safelight.exposure.fits_master import read_master, write_master
+from safelight.exposure.fits_master import read_fringes, read_master, write_master
 
-__all__ = ["read_exposure", "read_master", "write_exposure", "write_master"]
+__all__ = ["read_exposure", "read_fringes", "read_master", "write_exposure", "write_master"]

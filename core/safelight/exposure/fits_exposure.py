@@ -1,8 +1,8 @@
 """Exposures as FITS files in the layout of LSST's calexp.
 
 HDU 0 has the metadata, then follow IMAGE (float32), MASK (int32, planes named by ``MP_<PLANE>`` cards) and VARIANCE
-(float32), each losslessly compressed and carrying the TAN-SIP WCS, then PSF and APCORR. Our models stand in these two
-extensions and not in LSST's archive tables, so there is no AR_HDU card and LSST's readers take the file for a
+(float32), each losslessly compressed and carrying the TAN-SIP WCS, then PSF, APCORR and VALIDPOLYGON. Our models stand
+in these extensions and not in LSST's archive tables, so there is no AR_HDU card and LSST's readers take the file for a
 `MaskedImage` with a FITS WCS.
 """
 
@@ -29,7 +29,14 @@ from safelight.exposure.fits_headers import (
     visit_info_cards,
     visit_info_from,
 )
-from safelight.exposure.fits_models import aperture_corrections_from, aperture_corrections_hdu, psf_from, psf_hdu
+from safelight.exposure.fits_models import (
+    aperture_corrections_from,
+    aperture_corrections_hdu,
+    polygon_from,
+    polygon_hdu,
+    psf_from,
+    psf_hdu,
+)
 from safelight.exposure.mask import MaskPlanes
 from safelight.exposure.wcs import SkyWcs
 
@@ -57,7 +64,7 @@ def read_exposure(path: str | Path) -> Exposure:
         if image is None or mask is None or variance is None:
             raise ProcessingError("NOT_AN_EXPOSURE", f"{path} lacks one of the extensions IMAGE, MASK and VARIANCE.")
         header = header_values(hdus[0].header)
-        psf, corrections = find(hdus, "PSF"), find(hdus, "APCORR")
+        psf, corrections, polygon = find(hdus, "PSF"), find(hdus, "APCORR"), find(hdus, "VALIDPOLYGON")
         return Exposure(
             image=read_image(image, "f4"),
             mask=read_image(mask, "i4"),
@@ -74,6 +81,7 @@ def read_exposure(path: str | Path) -> Exposure:
             psf=None if psf is None else psf_from(psf.header, _cube(psf)),
             aperture_corrections=None if corrections is None else aperture_corrections_from(_columns(corrections)),
             photo_calib=photo_calib_from(header),
+            valid_polygon=None if polygon is None else polygon_from(_columns(polygon)),
             header=foreign_cards(header),
         )
 
@@ -127,6 +135,8 @@ def _hdus(exposure: Exposure, provenance: Mapping[str, Any]) -> list[bytes]:
         parts.append(psf_hdu(exposure.psf))
     if exposure.aperture_corrections is not None:
         parts.append(aperture_corrections_hdu(exposure.aperture_corrections))
+    if exposure.valid_polygon is not None:
+        parts.append(polygon_hdu(exposure.valid_polygon))
     return parts
 
 

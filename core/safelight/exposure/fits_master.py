@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from safelight.exposure.fits_models import image_hdu
 from safelight.exposure.mask import MaskPlanes
 from safelight.exposure.master import MasterFrame
 
-__all__ = ["read_master", "write_master"]
+__all__ = ["read_fringes", "read_master", "write_master"]
 
 #: Any of these says that a calibration was made by LSST's tools (or ours), whose darks are per second and bias-free.
 _LSST_KEYWORDS = ("CALIB_ID", "CALIB_CREATE_DATE", "CALIB_CREATION_DATE", "EXPINFO_V", "AR_HDU")
@@ -54,6 +55,20 @@ def read_master(path: str | Path, *, variance: bool = True) -> MasterFrame:
             header={keyword: value for keyword, value in header.items() if not _of_layout(keyword)},
             path=str(path),
         )
+
+
+def read_fringes(path: str | Path) -> tuple[MasterFrame, ...]:
+    """The fringe frames of a FITS file: its image extensions FRINGE1, FRINGE2, … if it has such, else its one master.
+
+    Raises as `read_master`.
+    """
+    with open_fits(path) as hdus:
+        named = sorted(
+            (hdu for hdu in hdus if hdu.is_image and re.fullmatch(r"FRINGE\d+", str(hdu.header.get("EXTNAME", "")))),
+            key=lambda hdu: int(str(hdu.header["EXTNAME"]).removeprefix("FRINGE")),
+        )
+        frames = tuple(MasterFrame(image=read_image(hdu, "f4"), path=str(path)) for hdu in named)
+    return frames or (read_master(path, variance=False),)
 
 
 def write_master(path: str | Path, master: MasterFrame) -> None:

@@ -13,7 +13,14 @@ from safelight.exposure.apcorr import ApertureCorrections, CorrectionField
 from safelight.exposure.fits_cards import Card, with_checksum
 from safelight.exposure.psf import PsfModel
 
-__all__ = ["aperture_corrections_from", "aperture_corrections_hdu", "psf_from", "psf_hdu"]
+__all__ = [
+    "aperture_corrections_from",
+    "aperture_corrections_hdu",
+    "polygon_from",
+    "polygon_hdu",
+    "psf_from",
+    "psf_hdu",
+]
 
 _PSF_CARDS = {
     "degree": ("PSFDEG", "total degree of the polynomial in u and v"),
@@ -119,3 +126,18 @@ def aperture_corrections_from(table: Mapping[str, NDArray[Any]]) -> ApertureCorr
             n_stars=int(table["n_stars"][row]),
         )
     return ApertureCorrections(fields)
+
+
+def polygon_hdu(polygon: NDArray[np.float64]) -> bytes:
+    """The vertices (n, 2) of the valid polygon as a table of 0-based pixels x and y, EXTNAME VALIDPOLYGON."""
+    from astropy.table import Table
+
+    from safelight.exposure.tables import table_hdu
+
+    table = Table({"x": polygon[:, 0], "y": polygon[:, 1]}, meta={"EXTTYPE": "VALIDPOLYGON"})
+    return table_hdu(table, "VALIDPOLYGON")
+
+
+def polygon_from(table: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """The vertices (n, 2) of the columns that `polygon_hdu` wrote."""
+    return np.stack([np.asarray(table["x"], dtype=np.float64), np.asarray(table["y"], dtype=np.float64)], axis=1)

@@ -274,6 +274,25 @@ class SearchRange(_Model):
     parity_known: bool
 
 
+class Vignetting(_Model):
+    """The circle of the focal plane that sees the whole mirror, as a polygon."""
+
+    centre_x_mm: float = 0.0
+    centre_y_mm: float = 0.0
+    radius_mm: Annotated[float, Field(gt=0)]
+    points: Annotated[int, Field(ge=8, description="corners of the polygon")] = 100
+
+
+class StrayLight(_Model):
+    """Frames that are known to have stray light of a kind that needs a model of its own."""
+
+    band: str  # canonical
+    first_ccd: int
+    last_ccd: int
+    before: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="ISO date of the repair, UTC")]
+    source: str = "unknown"  # in words
+
+
 class Instrument(_Model):
     """A camera."""
 
@@ -299,6 +318,9 @@ class Instrument(_Model):
     defect_table: DefectTable | None = None
     pixel_size_mm: Annotated[float, Field(gt=0)] | None = None  # needed by a mosaic without a distortion model
     distortion: DistortionPolynomial | None = None  # None: WCS from the header, or pointing and scale only
+    vignetting: Vignetting | None = None  # None: no polygon is attached to exposures
+    stray_light: StrayLight | None = None
+    fringe_filters: tuple[str, ...] = ()  # physical names of the filters that show fringes
     reference_catalogs: ReferenceCatalogs = Field(default_factory=ReferenceCatalogs)
     header: HeaderRules = Field(default_factory=HeaderRules)
     #: dataset type -> path template, e.g. {"raw": "%(field)s/HSC-%(visit)07d-%(ccd)03d.fits"}; replaces the common ones

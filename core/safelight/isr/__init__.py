@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from safelight.isr.config import IsrConfig
 from safelight.isr.result import IsrResult, Masters
+from safelight.isr.wanted import SWITCHES, wanted_masters
 
 if TYPE_CHECKING:
     from safelight.exposure import Workspace
     from safelight.instruments import Instrument, RawFrame
 
-__all__ = ["IsrConfig", "IsrResult", "Masters", "run"]
+__all__ = ["SWITCHES", "IsrConfig", "IsrResult", "Masters", "run", "wanted_masters"]
 
 
 def run(

@@ -77,7 +77,7 @@ def _overscan(raw: NDArray[Any], amplifier: Amplifier, saturation: float, config
         raw[box.slices][:, first:last],
         saturation,
         config.overscanFitType,
-        bins=config.overscanOrder,
+        order=config.overscanOrder,
         max_deviation=config.overscanMaxDev,
     )
 

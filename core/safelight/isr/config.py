@@ -8,10 +8,27 @@ from pydantic import Field
 
 from safelight.config import StepConfig
 
-__all__ = ["FitType", "IsrConfig"]
+__all__ = ["CurveType", "FitType", "FringeConfig", "IsrConfig"]
 
-FitType = Literal["MEAN", "MEANCLIP", "MEDIAN", "MEDIAN_PER_ROW", "AKIMA_SPLINE"]
+CurveType = Literal["POLY", "CHEB", "LEG", "NATURAL_SPLINE", "CUBIC_SPLINE", "AKIMA_SPLINE"]
+FitType = Literal["MEAN", "MEANCLIP", "MEDIAN", "MEDIAN_PER_ROW"] | CurveType
 _Pixels = Annotated[int, Field(ge=0, le=100)]
+
+
+class FringeConfig(StepConfig):
+    """How the amplitude of the fringes is found."""
+
+    filters: Annotated[
+        tuple[str, ...] | None, Field(description="physical filters that have fringes; None: the camera's")
+    ] = None
+    num: Annotated[int, Field(ge=100, le=1_000_000, description="places at which the contrast is taken")] = 30000
+    small: Annotated[int, Field(ge=1, le=50, description="half the side of the small box, pixels")] = 3
+    large: Annotated[int, Field(ge=4, le=500, description="half the side of the large box, pixels")] = 30
+    iterations: Annotated[int, Field(ge=1, le=100, description="rounds of rejection at most")] = 20
+    clip: Annotated[float, Field(gt=0, description="rejection threshold, standard deviations")] = 3.0
+    pedestal: Annotated[bool, Field(description="leave the median of each fringe frame out of what is subtracted")] = (
+        False
+    )
 
 
 class IsrConfig(StepConfig):
@@ -27,9 +44,11 @@ class IsrConfig(StepConfig):
     doOverscan: Annotated[bool, Field(description="subtract the level of the serial overscan")] = True
     overscanFitType: Annotated[
         FitType,
-        Field(description="one level (MEAN, MEANCLIP, MEDIAN), one a row, or a spline along the rows"),
+        Field(description="one level (MEAN, MEANCLIP, MEDIAN), one a row, or a curve along the rows"),
     ] = "AKIMA_SPLINE"
-    overscanOrder: Annotated[int, Field(ge=1, le=1000, description="number of bins of the spline")] = 30
+    overscanOrder: Annotated[
+        int, Field(ge=1, le=1000, description="number of bins of a spline, degree of a polynomial")
+    ] = 30
     overscanMaxDev: Annotated[
         float, Field(gt=0, description="overscan pixels farther than this from the median are ignored, ADU")
     ] = 1000.0
@@ -48,18 +67,38 @@ class IsrConfig(StepConfig):
         float, Field(gt=0, description="ghosts of pixels this far above the background get CROSSTALK, ADU")
     ] = 45000.0
     doDefect: Annotated[bool, Field(description="mask the camera's known defects (BAD)")] = True
+    numEdgeSuspect: Annotated[
+        int, Field(ge=0, le=1000, description="pixels along the edges of the CCD that are masked as SUSPECT")
+    ] = 0
     doNanMasking: Annotated[bool, Field(description="mask pixels that are not finite (UNMASKEDNAN)")] = True
     doWidenSaturationTrails: Annotated[
         bool, Field(description="widen saturated runs along the rows: 6-7 pixels by 1, 8-9 by 3, longer ones by 4")
     ] = True
+    doBrighterFatter: Annotated[
+        bool, Field(description="give back the charge that bright pixels pushed out; needs a kernel (type bfKernel)")
+    ] = False
+    brighterFatterMaxIter: Annotated[int, Field(ge=1, le=100, description="iterations at most")] = 10
+    brighterFatterThreshold: Annotated[
+        float, Field(gt=0, description="an iteration that changes the frame by less ends it, electrons in all")
+    ] = 1000.0
     doDark: Annotated[bool, Field(description="subtract the master dark, scaled to the dark time")] = True
+    doStrayLight: Annotated[
+        bool, Field(description="refuse frames whose known stray light cannot be subtracted; False: leave it in")
+    ] = True
     doFlat: Annotated[bool, Field(description="divide by the master flat")] = True
+    doFringe: Annotated[bool, Field(description="subtract the fringes, in filters that have them")] = True
+    fringe: Annotated[FringeConfig, Field(description="the fit of the fringes")] = FringeConfig()
+    doVignette: Annotated[bool, Field(description="attach the polygon of the unvignetted field, if known")] = True
+    doSetBadRegions: Annotated[
+        bool, Field(description="set BAD pixels to the median of the frame before the filling")
+    ] = True
 
     doInterpolate: Annotated[bool, Field(description="fill SAT, BAD and UNMASKEDNAN pixels from neighbours")] = True
     growSaturationFootprintSize: Annotated[
         _Pixels, Field(description="saturated regions are grown by this many pixels before the filling")
     ] = 1
     fwhm: Annotated[float, Field(gt=0, le=30, description="width of the PSF that the filling assumes, arcsec")] = 1.0
+    doMeasureBackground: Annotated[bool, Field(description="measure level and flatness of the sky (FLATNESS_*)")] = True
     maxSaturatedFraction: Annotated[
         float, Field(gt=0, le=1, description="a CCD with a larger fraction of saturated pixels fails")
     ] = 0.9

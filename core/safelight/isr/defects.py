@@ -10,7 +10,7 @@ from safelight.compiled import compiled
 from safelight.exposure import MaskImage, MasterFrame
 from safelight.instruments.model import Amplifier, Box
 
-__all__ = ["is_dead", "mask_defects", "merge_master_mask"]
+__all__ = ["is_dead", "mask_defects", "mask_edges", "merge_master_mask"]
 
 #: Planes of a master that say something about the pixel itself; that a flat had DETECTED set is none of our business.
 _INHERITED = ("BAD", "SAT", "SUSPECT", "NO_DATA", "UNMASKEDNAN")
@@ -26,6 +26,13 @@ def mask_defects(mask: MaskImage, defects: Iterable[Box], bits: int) -> int:
         covered[rows, columns] = True
         mask[rows, columns] |= np.int32(bits)
     return int(np.count_nonzero(covered))
+
+
+def mask_edges(mask: MaskImage, width: int, bits: int) -> None:
+    """Set `bits` on the `width` outermost pixels of every side."""
+    if width > 0:
+        for edge in (mask[:width], mask[-width:], mask[:, :width], mask[:, -width:]):
+            edge |= np.int32(bits)
 
 
 def is_dead(amplifier: Amplifier, defects: Iterable[Box]) -> bool:

@@ -1,8 +1,7 @@
 """Overscan: the electronic pedestal of an amplifier, row by row, from the pixels read after the last real column.
 
-Source: LSST Gen2 overscan correction (AKIMA_SPLINE of HSC; MEAN, MEANCLIP, MEDIAN), with two mends: the width of a
-row's distribution is never taken below the quantisation noise of whole ADU, and a spline goes on as a straight line
-beyond its outer bins.
+Source: LSST Gen2 overscan correction (AKIMA_SPLINE is HSC's), with a mend: the width of a row's distribution is never
+taken below the quantisation noise of whole ADU.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from safelight.compiled import compiled
 from safelight.isr.config import FitType
+from safelight.isr.overscan_curves import fit_curve
 
 __all__ = ["OverscanFit", "fit_overscan"]
 
@@ -36,7 +36,7 @@ class OverscanFit:
 
 
 def fit_overscan(
-    pixels: NDArray[Any], saturation: float, fit_type: FitType, *, bins: int = 30, max_deviation: float = 1000.0
+    pixels: NDArray[Any], saturation: float, fit_type: FitType, *, order: int = 30, max_deviation: float = 1000.0
 ) -> OverscanFit:
     """The pedestal along the rows of an overscan box.
 
@@ -45,7 +45,8 @@ def fit_overscan(
     pixels : (n rows, n columns) raw ADU
     saturation : raw ADU; pixels at or above it, or farther than `max_deviation` from the box's median, are ignored
     fit_type : MEAN, MEANCLIP (3 sigma, three rounds) or MEDIAN give one level; MEDIAN_PER_ROW one a row; AKIMA_SPLINE
-        an Akima spline (Akima 1970, J. ACM 17, 589) through the clipped row means averaged in `bins` bins
+        (Akima 1970, J. ACM 17, 589), CUBIC_SPLINE and NATURAL_SPLINE a curve through the clipped row means averaged
+        in `order` bins; POLY, CHEB and LEG a polynomial of degree `order` through the clipped row means
     """
     values = np.ascontiguousarray(pixels, dtype=np.float32)
     usable = np.isfinite(values) & (values < saturation if np.isfinite(saturation) else True)
@@ -53,14 +54,14 @@ def fit_overscan(
         usable &= np.abs(values - np.median(values[usable])) <= max_deviation
     if not usable.any():
         usable[:] = True
-    if fit_type in ("MEAN", "MEANCLIP", "MEDIAN"):
+    if fit_type == "MEAN" or fit_type == "MEANCLIP" or fit_type == "MEDIAN":
         level = _constant(values[usable], fit_type)
         return OverscanFit(np.full(len(values), level, np.float32), level, 0.0, 0, 0)
     means, empty = _row_levels(values, usable, fit_type == "MEDIAN_PER_ROW")
-    if fit_type == "AKIMA_SPLINE":
-        rows = _akima(means, ~empty, bins)
-    else:
+    if fit_type == "MEDIAN_PER_ROW":
         rows = np.interp(np.arange(len(means)), np.flatnonzero(~empty), means[~empty])
+    else:
+        rows = fit_curve(means, ~empty, fit_type, order)
     below, above = _empty_ends(empty)
     return OverscanFit(rows.astype(np.float32), float(np.median(rows)), _clipped_sigma(rows), below, above)
 
@@ -103,23 +104,6 @@ def _row_levels(
     if empty.all():
         empty[:] = False
     return levels, empty
-
-
-def _akima(levels: NDArray[np.float64], good: NDArray[np.bool_], bins: int) -> NDArray[np.float64]:
-    from scipy.interpolate import Akima1DInterpolator
-
-    n = len(levels)
-    position = 2.0 * np.arange(n) / n - 1.0
-    number = np.minimum((np.arange(n) * bins) // n, bins - 1)
-    count = np.bincount(number[good], minlength=bins)
-    filled = count > 0
-    total = np.bincount(number[good], levels[good], bins)[filled] / count[filled]
-    where = np.bincount(number[good], position[good], bins)[filled] / count[filled]
-    if len(total) < 2:
-        return np.full(n, total[0])
-    spline = Akima1DInterpolator(where, total)
-    inside = np.clip(position, where[0], where[-1])
-    return np.asarray(spline(inside) + spline(inside, 1) * (position - inside), dtype=np.float64)
 
 
 def _empty_ends(empty: NDArray[np.bool_]) -> tuple[int, int]:

@@ -20,6 +20,8 @@ class Masters:
     bias: MasterFrame | None = None
     dark: MasterFrame | None = None
     flat: MasterFrame | None = None
+    fringes: Sequence[MasterFrame] = ()
+    brighter_fatter: MasterFrame | None = None  # the kernel as its image
     defects: Sequence[Box] = ()
 
 

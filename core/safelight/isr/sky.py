@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from safelight.exposure import FloatImage, MaskImage
 
-__all__ = ["clipped_level", "median_level"]
+__all__ = ["Flatness", "clipped_level", "flatness", "median_level"]
 
 _STEP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Flatness:
+    """How flat the sky is over a grid of cells; LSST Gen2's FLATNESS_PP and FLATNESS_RMS."""
+
+    peak_to_peak: float  # largest less smallest cell, relative to the median cell
+    rms: float
+    columns: int  # cells along x
+    rows: int
+    mesh: int  # nominal side of a cell, pixels
 
 
 def median_level(image: FloatImage, mask: MaskImage, bad_bits: int) -> float:
@@ -31,6 +44,35 @@ def clipped_level(image: FloatImage, mask: MaskImage, bad_bits: int, rounds: int
             return median, 0.0
         centre, sigma = float(sample.mean()), float(sample.std())
     return median, sigma
+
+
+def flatness(image: FloatImage, mask: MaskImage, bad_bits: int, mesh: int = 256) -> Flatness:
+    """Clipped means of cells of about `mesh` pixels, each relative to the frame's median; NaN where no cell has any."""
+    height, width = image.shape
+    columns, rows = max((width + mesh // 2) // mesh, 1), max((height + mesh // 2) // mesh, 1)
+    median = median_level(image, mask, bad_bits)
+    x, y = np.linspace(0, width, columns + 1).astype(int), np.linspace(0, height, rows + 1).astype(int)
+    cells = [(slice(y[j], y[j + 1]), slice(x[i], x[i + 1])) for j in range(rows) for i in range(columns)]
+    levels = np.array([_clipped_mean(_sample(image[cell], mask[cell], bad_bits)) for cell in cells])
+    known = levels[np.isfinite(levels)]
+    if not known.size or median == 0.0:
+        return Flatness(float("nan"), float("nan"), columns, rows, mesh)
+    relative = (known - median) / median
+    return Flatness(float(np.ptp(relative)), float(relative.std()), columns, rows, mesh)
+
+
+def _clipped_mean(sample: FloatImage) -> float:
+    if not sample.size:
+        return float("nan")
+    values = sample.astype(np.float64)
+    lower, upper = np.percentile(values, [25.0, 75.0])
+    centre, sigma = float(np.median(values)), 0.741301 * float(upper - lower)
+    for _ in range(3):
+        kept = values[np.abs(values - centre) <= 3.0 * sigma]
+        if not kept.size:
+            return centre
+        centre, sigma = float(kept.mean()), float(kept.std())
+    return centre
 
 
 def _sample(image: FloatImage, mask: MaskImage, bad_bits: int) -> FloatImage:

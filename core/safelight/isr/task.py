@@ -1,20 +1,15 @@
 """Instrument signature removal in LSST Gen2's order.
 
 1. saturation and suspect levels, overscan, conversion to float and assembly, amplifier by amplifier;
-2. bias; 3. variance; 4. linearity; 5. crosstalk; 6. defects; 7. saturation trails; 8. dark; 9. flat;
-10. pixels that are not finite; 11. growth of saturation and filling of bad pixels.
-
+2. bias; X
 A dark that still contains the bias takes the bias's place in step 2, for photon noise is that of the signal above it.
-Pixels that are not finite are looked for after the flat, so that those of dark and flat are found too. Gen2's steps
-for brighter-fatter, fringes, stray light and the vignetting polygon of Hyper Suprime-Cam are not applied, and no
-transmission curves are attached.
+Pixels that are not finite are looked for after the flat, so that those of dark and flat are found too. A frame whose
+stray light would need a model is refused; no transmission curves are attached.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,27 +17,30 @@ from numpy.typing import NDArray
 
 from safelight.caveats import Caveat
 from safelight.errors import ProcessingError
-from safelight.exposure import Exposure, FloatImage, MaskImage, MaskPlanes, MasterFrame, Workspace
+from safelight.exposure import Exposure, MasterFrame, Workspace
 from safelight.exposure.fits_headers import foreign_cards
 from safelight.exposure.wcs import angular_separation
-from safelight.instruments.model import Amplifier, Box, Instrument
+from safelight.instruments.model import Instrument
 from safelight.instruments.raw import RawFrame
-from safelight.isr.amplifiers import AmplifierReport, process_amplifier
+from safelight.isr.amplifiers import process_amplifier
 from safelight.isr.bias import subtract_bias
+from safelight.isr.brighter_fatter import correct_brighter_fatter
 from safelight.isr.config import IsrConfig
 from safelight.isr.crosstalk import subtract_crosstalk
 from safelight.isr.dark import dark_scale, subtract_dark
-from safelight.isr.defects import mask_defects, merge_master_mask
+from safelight.isr.defects import mask_defects, mask_edges, merge_master_mask
 from safelight.isr.flat import divide_flat
+from safelight.isr.fringes import fit_fringes, subtract_fringes
 from safelight.isr.interpolation import interpolate
 from safelight.isr.linearity import linearize
-from safelight.isr.masters import required_master
 from safelight.isr.nans import mask_not_finite
 from safelight.isr.result import IsrResult, Masters
 from safelight.isr.saturation import grow_saturation
-from safelight.isr.sky import clipped_level, median_level
+from safelight.isr.sky import clipped_level, flatness, median_level
 from safelight.isr.trails import widen_trails
 from safelight.isr.variance import add_variance, set_variance
+from safelight.isr.vignetting import polygon_area, valid_polygon
+from safelight.isr.work import Work, begin
 
 __all__ = ["remove_signature"]
 
@@ -62,75 +60,27 @@ def remove_signature(
     ------
     ProcessingError
         RAW_WRONG_SIZE, ALL_SATURATED, MISSING_BIAS, MISSING_DARK, MISSING_FLAT, MASTER_WRONG_SIZE, BAD_MASTER,
-        DARK_EXPOSURE_MISMATCH, NO_DARK_TIME.
+        MISSING_FRINGE, MISSING_BRIGHTER_FATTER_KERNEL, BAD_BRIGHTER_FATTER_KERNEL, DARK_EXPOSURE_MISMATCH,
+        NO_DARK_TIME, STRAY_LIGHT, VIGNETTED.
     """
-    work = _begin(raw, masters, config, instrument, workspace or Workspace())
+    work = begin(raw, masters, config, instrument, workspace or Workspace())
     _assemble(work)
     _subtract_pedestal(work)
     _set_variance(work)
     _linearize(work)
     _crosstalk(work)
     _defects_and_trails(work)
+    _brighter_fatter(work)
     _dark(work)
     _flat(work)
+    _fringes(work)
+    polygon = _vignette(work)
     _fill_bad_pixels(work)
-    return IsrResult(_exposure(work), work.metadata, work.caveats)
+    _measure_background(work)
+    return IsrResult(_exposure(work, polygon), work.metadata, work.caveats)
 
 
-@dataclass(slots=True)
-class _Work:
-    """One CCD on its way through the steps."""
-
-    raw: RawFrame
-    config: IsrConfig
-    instrument: Instrument
-    workspace: Workspace
-    image: FloatImage
-    mask: MaskImage
-    variance: FloatImage
-    bias: MasterFrame | None
-    dark: MasterFrame | None
-    flat: MasterFrame | None
-    defects: Sequence[Box]
-    planes: MaskPlanes = field(default_factory=MaskPlanes)
-    reports: list[AmplifierReport] = field(default_factory=list)
-    metadata: dict[str, Any] = field(default_factory=dict)
-    caveats: list[Caveat] = field(default_factory=list)
-
-    @property
-    def amplifiers(self) -> tuple[Amplifier, ...]:
-        return self.raw.detector.amplifiers
-
-
-def _begin(raw: RawFrame, masters: Masters, config: IsrConfig, instrument: Instrument, workspace: Workspace) -> _Work:
-    """Check sizes and masters before anything is computed."""
-    detector = raw.detector
-    expected = (detector.raw_height, detector.raw_width)
-    if raw.pixels.shape != expected:
-        raise ProcessingError(
-            "RAW_WRONG_SIZE",
-            f"The raw frame has {raw.pixels.shape[1]} x {raw.pixels.shape[0]} pixels; CCD {detector.id} of "
-            f"{instrument.name} has {expected[1]} x {expected[0]}.",
-        )
-    shape = (detector.height, detector.width)
-    dark = required_master("dark", masters.dark, shape) if config.doDark else None
-    needs_bias = config.doBias and not (dark is not None and dark.contains_bias)
-    return _Work(
-        raw=raw,
-        config=config,
-        instrument=instrument,
-        workspace=workspace,
-        image=workspace.take("isr.image", shape, np.float32),
-        mask=workspace.take("isr.mask", shape, np.int32),
-        variance=workspace.take("isr.variance", shape, np.float32),
-        bias=required_master("bias", masters.bias, shape) if needs_bias else None,
-        dark=dark,
-        flat=required_master("flat", masters.flat, shape) if config.doFlat else None,
-        defects=masters.defects if config.doDefect else (),
-    )
-
-
-def _assemble(work: _Work) -> None:
+def _assemble(work: Work) -> None:
     """Levels and overscan of every amplifier, and its pixels in the assembled frame."""
     work.mask[:] = 0
     work.variance[:] = 1.0
@@ -158,7 +108,7 @@ def _assemble(work: _Work) -> None:
         work.caveats.append(Caveat("BAD_AMPLIFIER", f"{noun} {', '.join(bad)} of {len(work.amplifiers)} not usable."))
 
 
-def _subtract_pedestal(work: _Work) -> None:
+def _subtract_pedestal(work: Work) -> None:
     """The bias, or the dark that still contains it."""
     dark, bias = work.dark, work.bias
     if dark is not None and dark.contains_bias:
@@ -171,7 +121,7 @@ def _subtract_pedestal(work: _Work) -> None:
         work.metadata["biasFrom"] = "bias"
 
 
-def _set_variance(work: _Work) -> None:
+def _set_variance(work: Work) -> None:
     """Photon and read noise, and the noise of the master that took the bias away."""
     if work.config.doVariance:
         for amplifier in work.amplifiers:
@@ -182,13 +132,13 @@ def _set_variance(work: _Work) -> None:
         add_variance(work.variance, pedestal.variance)
 
 
-def _linearize(work: _Work) -> None:
+def _linearize(work: Work) -> None:
     if work.config.doLinearize:
         for amplifier in work.amplifiers:
             linearize(work.image[amplifier.box.slices], amplifier.linearity_coefficient)
 
 
-def _crosstalk(work: _Work) -> None:
+def _crosstalk(work: Work) -> None:
     coefficients = work.instrument.crosstalk
     if not work.config.doCrosstalk or coefficients is None or coefficients.shape[0] != len(work.amplifiers):
         return
@@ -207,14 +157,57 @@ def _crosstalk(work: _Work) -> None:
     )
 
 
-def _defects_and_trails(work: _Work) -> None:
+def _defects_and_trails(work: Work) -> None:
     if work.config.doDefect:
         work.metadata["nDefectPixels"] = mask_defects(work.mask, work.defects, work.planes.bits("BAD"))
+        mask_edges(work.mask, work.config.numEdgeSuspect, work.planes.bits("SUSPECT"))
     if work.config.doWidenSaturationTrails:
         widen_trails(work.mask, work.planes.bits("SAT"))
 
 
-def _dark(work: _Work) -> None:
+def _brighter_fatter(work: Work) -> None:
+    """The electrons of a copy with its bad pixels filled tell what was pushed out of every pixel."""
+    if work.brighter_fatter is None:
+        return
+    config, bits, shape = work.config, work.planes.bits, work.image.shape
+    filled = work.workspace.take("isr.filled", shape, np.float32)
+    variance = work.workspace.take("isr.filledVariance", shape, np.float32)
+    mask = work.workspace.take("isr.filledMask", shape, np.int32)
+    filled[:], variance[:], mask[:] = work.image, work.variance, work.mask
+    unusable = bits("BAD", "SAT", "UNMASKEDNAN")
+    mask_not_finite(filled, variance, mask, bits("UNMASKEDNAN"))
+    interpolate(
+        filled,
+        variance,
+        mask,
+        unusable,
+        bits("INTRP"),
+        fwhm_pixels=_fwhm_pixels(work),
+        fallback=median_level(work.image, work.mask, unusable),
+        fallback_variance=1.0,
+    )
+    report = correct_brighter_fatter(
+        work.image,
+        filled,
+        work.brighter_fatter,
+        work.amplifiers,
+        max_iterations=config.brighterFatterMaxIter,
+        threshold=config.brighterFatterThreshold,
+    )
+    mask_edges(work.mask, report.border, bits("EDGE"))
+    work.metadata["brighterFatterIterations"] = report.iterations
+    work.metadata["brighterFatterLastChange"] = report.last_change
+    if not report.converged:
+        work.caveats.append(
+            Caveat(
+                "BRIGHTER_FATTER_NOT_CONVERGED",
+                f"The brighter-fatter correction still changed by {report.last_change:.0f} electrons in all after "
+                f"{report.iterations} iterations (isr.brighterFatterThreshold is {config.brighterFatterThreshold:g}).",
+            )
+        )
+
+
+def _dark(work: Work) -> None:
     dark = work.dark
     if dark is None or dark.contains_bias:
         return
@@ -225,26 +218,54 @@ def _dark(work: _Work) -> None:
     merge_master_mask(work.mask, dark)
 
 
-def _dark_scale(work: _Work, dark: MasterFrame) -> float:
+def _dark_scale(work: Work, dark: MasterFrame) -> float:
     scale = dark_scale(dark, work.raw.visit_info.dark_time_s)
     work.metadata["darkScale"] = scale
     return scale
 
 
-def _flat(work: _Work) -> None:
+def _flat(work: Work) -> None:
     if work.flat is not None:
         divide_flat(work.image, work.variance, work.flat.image, work.flat.variance)
         merge_master_mask(work.mask, work.flat)
 
 
-def _fill_bad_pixels(work: _Work) -> None:
-    """NaN masking, growth of saturation, filling; then the levels of what is left."""
+def _fringes(work: Work) -> None:
+    if not work.fringes:
+        return
+    bits = work.planes.bits("SAT", "NO_DATA", "SUSPECT", "BAD")
+    seed = work.raw.visit_info.exposure_id % 2**32
+    fit = fit_fringes(work.image, work.mask, bits, work.fringes, work.config.fringe, seed=seed)
+    work.metadata["nFringe"] = fit.n_used
+    for number, (amplitude, error) in enumerate(zip(fit.amplitudes, fit.errors, strict=True), start=1):
+        work.metadata[f"fringeAmplitude{number}"], work.metadata[f"fringeAmplitudeErr{number}"] = amplitude, error
+    if fit.fitted:
+        subtract_fringes(work.image, work.fringes, fit, pedestal=work.config.fringe.pedestal)
+    else:
+        work.caveats.append(
+            Caveat("FRINGES_NOT_FITTED", f"None of {fit.n_tried} places was good enough to fit the fringes; they stay.")
+        )
+
+
+def _vignette(work: Work) -> NDArray[np.float64] | None:
+    vignetting, detector, distortion = work.instrument.vignetting, work.raw.detector, work.instrument.distortion
+    size = distortion.pixel_size_mm if distortion is not None else work.instrument.pixel_size_mm
+    if not work.config.doVignette or vignetting is None or size is None:
+        return None
+    polygon = valid_polygon(detector, vignetting, size)
+    work.metadata["unvignettedFraction"] = polygon_area(polygon) / work.image.size
+    return polygon
+
+
+def _fill_bad_pixels(work: Work) -> None:
+    """NaN masking, bad regions, growth of saturation, filling."""
     bits, config = work.planes.bits, work.config
     if config.doNanMasking:
         work.metadata["NUMNANS"] = mask_not_finite(work.image, work.variance, work.mask, bits("UNMASKEDNAN"))
     unusable = bits("BAD", "SAT", "UNMASKEDNAN")
-    level, sigma = clipped_level(work.image, work.mask, unusable)
-    work.metadata["SKYLEVEL"], work.metadata["SKYSIGMA"] = level, sigma
+    level = median_level(work.image, work.mask, unusable)
+    if config.doSetBadRegions:
+        work.image[work.mask & np.int32(bits("BAD")) != 0] = level
     if config.doInterpolate:
         grow_saturation(work.mask, bits("SAT"), config.growSaturationFootprintSize)
         work.metadata["nInterpolated"] = interpolate(
@@ -254,12 +275,24 @@ def _fill_bad_pixels(work: _Work) -> None:
             unusable,
             bits("INTRP"),
             fwhm_pixels=_fwhm_pixels(work),
-            fallback=level if math.isfinite(level) else 0.0,
+            fallback=level,
             fallback_variance=median_level(work.variance, work.mask, unusable),
         )
 
 
-def _fwhm_pixels(work: _Work) -> float:
+def _measure_background(work: Work) -> None:
+    """Gen2's names of the header cards."""
+    unusable = work.planes.bits("BAD", "SAT", "UNMASKEDNAN", "DETECTED")
+    metadata = work.metadata
+    metadata["SKYLEVEL"], metadata["SKYSIGMA"] = clipped_level(work.image, work.mask, unusable)
+    if work.config.doMeasureBackground:
+        flat = flatness(work.image, work.mask, unusable)
+        metadata["FLATNESS_PP"], metadata["FLATNESS_RMS"] = flat.peak_to_peak, flat.rms
+        metadata["FLATNESS_NGRIDS"] = f"{flat.columns}x{flat.rows}"
+        metadata["FLATNESS_MESHX"] = metadata["FLATNESS_MESHY"] = flat.mesh
+
+
+def _fwhm_pixels(work: Work) -> float:
     """The configured width of the PSF in pixels; the first WCS tells the scale where the camera does not."""
     scale = work.instrument.pixel_scale_arcsec
     if not scale > 0 and work.raw.wcs is not None:
@@ -270,10 +303,14 @@ def _fwhm_pixels(work: _Work) -> float:
     return work.config.fwhm / scale if scale > 0 else _UNKNOWN_FWHM_PIXELS
 
 
-def _exposure(work: _Work) -> Exposure:
+def _exposure(work: Work, polygon: NDArray[np.float64] | None) -> Exposure:
     detector = work.raw.detector
     header = foreign_cards(work.raw.header)
-    cards = {key: value for key, value in work.metadata.items() if key.isupper() and math.isfinite(value)}
+    cards = {
+        key: value
+        for key, value in work.metadata.items()
+        if key.isupper() and (isinstance(value, str) or math.isfinite(value))
+    }
     return Exposure(
         image=work.image,
         mask=work.mask,
@@ -287,6 +324,7 @@ def _exposure(work: _Work) -> Exposure:
         gains=tuple(amplifier.gain for amplifier in work.amplifiers),
         visit_info=work.raw.visit_info,
         wcs=work.raw.wcs,
+        valid_polygon=polygon,
         header={**header, **cards},
     )
 

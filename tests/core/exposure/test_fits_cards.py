@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from astropy.io import fits
@@ -12,7 +13,10 @@ from hypothesis import strategies as st
 from safelight.exposure.fits_cards import BLOCK, Card, header_bytes, render_card
 from safelight.exposure.fits_exposure import primary_hdu
 
-_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=300)
+# astropy 8.0 ends a string at a quote before a slash, also in cards that it wrote itself.
+_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=300).filter(
+    lambda text: re.search(r"' */", text) is None
+)
 _KEYWORDS = st.from_regex(r"[A-Z][A-Z0-9_-]{0,15}", fullmatch=True).filter(
     lambda k: (
         k not in ("END", "COMMENT", "HISTORY", "CONTINUE", "SIMPLE", "BITPIX", "NAXIS", "EXTEND", "HIERARCH")

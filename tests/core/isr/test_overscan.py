@@ -34,7 +34,7 @@ def _reference(pixels: np.ndarray, bins: int) -> np.ndarray:
 def test_the_spline_is_scipys_akima_through_clipped_bin_means() -> None:
     level = 1000 + 4 * np.sin(np.arange(ROWS) / 400.0)
     pixels = _box(1, level)
-    fit = fit_overscan(pixels, 52000.0, "AKIMA_SPLINE", bins=30)
+    fit = fit_overscan(pixels, 52000.0, "AKIMA_SPLINE", order=30)
     inner = slice(ROWS // 60, -ROWS // 60)  # beyond the outer bins' centres we go on straight, scipy cubically
     np.testing.assert_allclose(fit.rows[inner], _reference(pixels, 30)[inner], atol=1e-3)
     assert fit.level == pytest.approx(np.median(fit.rows), abs=1e-3)
@@ -42,7 +42,7 @@ def test_the_spline_is_scipys_akima_through_clipped_bin_means() -> None:
 
 def test_the_spline_follows_a_drifting_pedestal_to_a_tenth_of_an_adu() -> None:
     level = 1000 + 6 * np.sin(np.arange(ROWS) / 500.0) + np.arange(ROWS) * 1e-3
-    fit = fit_overscan(_box(2, level), 52000.0, "AKIMA_SPLINE", bins=30)
+    fit = fit_overscan(_box(2, level), 52000.0, "AKIMA_SPLINE", order=30)
     assert np.sqrt(np.mean((fit.rows - level) ** 2)) < 0.1
     assert np.abs(fit.rows - level).max() < 0.4
 
@@ -53,7 +53,7 @@ def test_cosmic_rays_and_saturated_pixels_in_the_overscan_are_ignored() -> None:
     pixels[100:110, 3] = 60000
     pixels[2000, 5:8] = 1900
     pixels[3000, :] = 9000  # a whole row, beyond overscanMaxDev
-    fit = fit_overscan(pixels, 52000.0, "AKIMA_SPLINE", bins=30)
+    fit = fit_overscan(pixels, 52000.0, "AKIMA_SPLINE", order=30)
     assert np.abs(fit.rows - 1000.0).max() < 0.3
 
 
@@ -88,17 +88,17 @@ def test_rows_without_a_usable_pixel_are_bridged_and_counted_at_the_ends() -> No
     pixels[:9] = 60000
     pixels[-4:] = 60000
     pixels[300] = 60000
-    fit = fit_overscan(pixels, 52000.0, "AKIMA_SPLINE", bins=10)
+    fit = fit_overscan(pixels, 52000.0, "AKIMA_SPLINE", order=10)
     assert (fit.extrapolated_below, fit.extrapolated_above) == (9, 4)
     assert np.abs(fit.rows - 1000.0).max() < 0.5
 
 
 def test_a_noiseless_overscan_gives_its_level() -> None:
-    fit = fit_overscan(np.full((100, 16), 321, np.uint16), 5e4, "AKIMA_SPLINE", bins=30)
+    fit = fit_overscan(np.full((100, 16), 321, np.uint16), 5e4, "AKIMA_SPLINE", order=30)
     np.testing.assert_array_equal(fit.rows, 321.0)
     assert (fit.level, fit.sigma) == (321.0, 0.0)
 
 
 def test_fewer_rows_than_bins_are_enough() -> None:
-    fit = fit_overscan(_box(8, np.full(7, 50.0), 0.1), 5e4, "AKIMA_SPLINE", bins=30)
+    fit = fit_overscan(_box(8, np.full(7, 50.0), 0.1), 5e4, "AKIMA_SPLINE", order=30)
     np.testing.assert_allclose(fit.rows, 50.0, atol=0.5)

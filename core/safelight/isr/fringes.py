@@ -1,0 +1,164 @@
+"""Fringes: the interference pattern of night-sky lines in the silicon, fitted with one or several master fringe frames.
+
+Source: LSST Gen2 fringe correction. At many random places the local contrast (the median of a small box less that of a
+large one about it) is taken in the science frame and in each fringe frame; the amplitudes are the least-squares
+solution between them, with outliers (stars, galaxies) rejected by turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight.compiled import compiled
+from safelight.exposure import FloatImage, MaskImage, MasterFrame
+from safelight.isr.config import FringeConfig
+
+__all__ = ["FringeFit", "fit_fringes", "subtract_fringes"]
+
+_IQR_TO_SIGMA = 0.741301
+#: The large box is sampled at every third pixel of every third row: its median needs no more.
+_LARGE_STEP = 3
+#: Places for each amplitude below which no solution is trusted.
+_LEAST_PLACES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class FringeFit:
+    """The amplitudes of the fringe frames in a science frame."""
+
+    amplitudes: tuple[float, ...]  # science ADU per unit of the fringe frame; all 0 where nothing could be fitted
+    errors: tuple[float, ...]  # one standard deviation each
+    rms: float  # of the contrasts about the fit, ADU
+    n_used: int
+    n_tried: int
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there were enough good places."""
+        return self.n_used > 0
+
+
+def fit_fringes(
+    image: FloatImage,
+    mask: MaskImage,
+    bad_bits: int,
+    fringes: Sequence[MasterFrame],
+    config: FringeConfig,
+    *,
+    seed: int,
+) -> FringeFit:
+    """How much of each fringe frame lies in `image` [y, x] (ADU, flat-fielded).
+
+    Pixels with any of `bad_bits`, or with any mask bit or no finite value in a fringe frame, are left out. `seed`
+    places the boxes, so that a frame gives the same answer twice.
+    """
+    usable = (mask & np.int32(bad_bits) == 0) & np.isfinite(image)
+    for fringe in fringes:
+        usable &= np.isfinite(fringe.image)
+        if fringe.mask is not None:
+            usable &= fringe.mask & np.int32(fringe.planes.bits("BAD", "SAT", "NO_DATA")) == 0
+    places = _places(image.shape, config, seed)
+    science = _contrasts(image, usable, places, config)
+    patterns = np.stack([_contrasts(np.ascontiguousarray(f.image), usable, places, config) for f in fringes], axis=1)
+    return _solve(science, patterns, config)
+
+
+def subtract_fringes(image: FloatImage, fringes: Sequence[MasterFrame], fit: FringeFit, *, pedestal: bool) -> None:
+    """Subtract the fitted fringes from `image` in place; with `pedestal`, each frame's median is left out of it."""
+    for fringe, amplitude in zip(fringes, fit.amplitudes, strict=True):
+        level = np.nanmedian(fringe.image[::4, ::4]) if pedestal else 0.0
+        pattern = np.where(np.isfinite(fringe.image), fringe.image - np.float32(level), np.float32(0.0))
+        image -= np.float32(amplitude) * pattern
+
+
+def _places(shape: tuple[int, ...], config: FringeConfig, seed: int) -> NDArray[np.int64]:
+    """Random centres (n, 2) as (y, x), at least half a large box from the edges."""
+    height, width = shape
+    rng = np.random.default_rng(seed)
+    margin = min(config.large, (min(height, width) - 1) // 2)
+    y = rng.integers(margin, height - margin, config.num)
+    x = rng.integers(margin, width - margin, config.num)
+    return np.stack([y, x], axis=1)
+
+
+def _contrasts(
+    image: FloatImage, usable: NDArray[np.bool_], places: NDArray[np.int64], config: FringeConfig
+) -> NDArray[np.float64]:
+    result = np.empty(len(places))
+    _measure(image, usable, places, config.small, config.large, result)
+    return result
+
+
+def _sigma(values: NDArray[np.float64]) -> float:
+    lower, upper = np.percentile(values, [25.0, 75.0])
+    return float(_IQR_TO_SIGMA * (upper - lower))
+
+
+def _solve(science: NDArray[np.float64], patterns: NDArray[np.float64], config: FringeConfig) -> FringeFit:
+    n_tried, n_patterns = patterns.shape
+    good = np.isfinite(science) & np.all(np.isfinite(patterns), axis=1)
+    for values in (science, *patterns.T) if good.any() else ():
+        centre, sigma = np.median(values[good]), _sigma(values[good])
+        good &= np.abs(values - centre) <= config.clip * sigma
+    nothing = FringeFit((0.0,) * n_patterns, (float("inf"),) * n_patterns, float("nan"), 0, n_tried)
+    for _ in range(config.iterations):
+        if good.sum() < _LEAST_PLACES * n_patterns:
+            return nothing
+        solution = np.linalg.lstsq(patterns[good], science[good], rcond=None)[0]
+        residuals = science - patterns @ solution
+        kept = good & (np.abs(residuals) <= config.clip * _sigma(residuals[good]))
+        if kept.sum() == good.sum():
+            break
+        good = kept
+    if good.sum() < _LEAST_PLACES * n_patterns:
+        return nothing
+    solution, _, rank, _ = np.linalg.lstsq(patterns[good], science[good], rcond=None)
+    if rank < n_patterns:
+        return nothing
+    rms = float(np.std(science[good] - patterns[good] @ solution))
+    errors = rms * np.sqrt(np.diag(np.linalg.inv(patterns[good].T @ patterns[good])))
+    return FringeFit(tuple(map(float, solution)), tuple(map(float, errors)), rms, int(good.sum()), n_tried)
+
+
+@compiled
+def _measure(
+    image: FloatImage,
+    usable: NDArray[np.bool_],
+    places: NDArray[np.int64],
+    small: int,
+    large: int,
+    result: NDArray[np.float64],
+) -> None:
+    buffer = np.empty(max((2 * small) ** 2, (2 * large // _LARGE_STEP + 1) ** 2), np.float32)
+    for k in range(len(places)):
+        y, x = places[k, 0], places[k, 1]
+        inner = _box_median(image, usable, y, x, small, 1, buffer)
+        result[k] = inner - _box_median(image, usable, y, x, large, _LARGE_STEP, buffer)
+
+
+@compiled
+def _box_median(
+    image: FloatImage,
+    usable: NDArray[np.bool_],
+    y: int,
+    x: int,
+    half: int,
+    step: int,
+    buffer: NDArray[np.float32],
+) -> float:
+    """Median of the usable pixels of the box of 2 `half` pixels about (y, x); NaN where fewer than half are usable."""
+    height, width = image.shape
+    count, tried = 0, 0
+    for row in range(max(y - half, 0), min(y + half, height), step):
+        for column in range(max(x - half, 0), min(x + half, width), step):
+            tried += 1
+            if usable[row, column]:
+                buffer[count] = image[row, column]
+                count += 1
+    if 2 * count < tried or count == 0:
+        return np.nan
+    return float(np.median(buffer[:count]))
