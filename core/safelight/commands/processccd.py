@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from safelight.commands.shell import arguments_of, guarded
 from safelight.commands.taskoptions import TaskParser, parse_task_options
+
+if TYPE_CHECKING:
+    from safelight.processccd.events import Event
 
 __all__ = ["main"]
 
@@ -24,14 +28,14 @@ processCcd.py DATA --rerun processCcdOutputs --id filter=HSC-I --show data
   processCcd.py DATA --rerun processCcdOutputs --id filter=HSC-I ccd=16^22..24 -j 4"""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+def main(argv: Sequence[str] | None = None, listener: Callable[[Event], None] = lambda event: None) -> int:
+    """Run the command; returns its exit code. `listener` is told what the run does, as its journal is."""
     arguments = arguments_of(argv)
 
     def run() -> int:
         options = parse_task_options(TaskParser("processCcd.py", _DESCRIPTION, _EXAMPLE), arguments)
         from safelight.commands.taskrun import run_task
 
-        return run_task(options, ["processCcd.py", *arguments])
+        return run_task(options, ["processCcd.py", *arguments], listener)
 
     return guarded("processCcd.py", run)

@@ -38,19 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if last.directory and Path(last.directory).is_dir():
         os.chdir(last.directory)  # where the paths of its -C and --calib begin
     if options.detach:
-        return _detach(output, task_words(task))
+        from safelight.commands.detaching import run_detached
+
+        return run_detached(task)
     from safelight.commands.taskrun import run_task
 
     return run_task(task, ["processCcd.py", *task_words(task)])
-
-
-def _detach(output: Path, words: list[str]) -> int:
-    from safelight.processccd.detached import start
-    from safelight.processccd.logout import logout_safety
-
-    safety = logout_safety()
-    if safety.warning:
-        print(f"safelight: {safety.warning}")
-    started = start(output, words, safety=safety)
-    print(f"run {started.run} (process {started.process.pid}); its logs: {started.console.parent}")
-    return 0

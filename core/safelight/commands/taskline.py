@@ -85,9 +85,9 @@ def options_of(command_line: Sequence[str]) -> TaskOptions:
     if words[:1] == ["processCcd.py"]:
         return parse_task_options(TaskParser("processCcd.py", "", ""), words[1:])
     if words[:2] == ["safelight", "run"]:
-        from safelight.commands.run import with_defaults
+        from safelight.commands.run import run_parser, with_defaults
 
-        return with_defaults(parse_task_options(TaskParser("safelight run", "", ""), words[2:]))
+        return with_defaults(parse_task_options(run_parser(), words[2:]))
     raise UsageError("UNKNOWN_COMMAND_LINE", f"It is not known how to repeat {shlex.join(words)!r}.")
 
 
@@ -99,6 +99,7 @@ def retry_options(command_line: Sequence[str], root: str, rerun: str | None, out
         output=output,
         failed=True,
         redo=False,
+        detach=False,
         show=[],
         profile=None,
         reuse_outputs_from="",

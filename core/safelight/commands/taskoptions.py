@@ -54,6 +54,7 @@ class TaskOptions:
     failed: bool = False
     redo: bool = False
     executor: str = "pool"
+    detach: bool = False  # of safelight run only: how to start, not what to run
     format: str = "table"
 
 
@@ -90,7 +91,9 @@ def _level(text: str) -> LogLevel:
     return LogLevel(component, _LEVELS[name.upper()])
 
 
-def TaskParser(prog: str, description: str, example: str, *, for_plan: bool = False) -> Parser:
+def TaskParser(
+    prog: str, description: str, example: str, *, for_plan: bool = False, may_detach: bool = False
+) -> Parser:
     """The parser of processCcd.py and its kin; `for_plan` leaves out what only concerns running."""
     parser = _TaskParser(prog=prog, description=description, example=example, fromfile_prefix_chars="@")
     parser.add_argument("input", metavar="DATA", help="input repository; must come first")
@@ -120,7 +123,7 @@ def TaskParser(prog: str, description: str, example: str, *, for_plan: bool = Fa
     _add_configuration(parser)
     _add_showing(parser, for_plan)
     if not for_plan:
-        _add_running(parser)
+        _add_running(parser, may_detach)
     return parser
 
 
@@ -184,8 +187,10 @@ def _add_showing(parser: Parser, for_plan: bool) -> None:
     group.add_argument("--longlog", action="store_true", help="log with time, data ID and place")
 
 
-def _add_running(parser: Parser) -> None:
+def _add_running(parser: Parser, may_detach: bool) -> None:
     group = parser.add_argument_group("running")
+    if may_detach:
+        group.add_argument("--detach", action="store_true", help="run on its own, whatever becomes of this terminal")
     group.add_argument("-j", "--processes", type=int, default=1, metavar="N", help="worker processes (default: 1)")
     group.add_argument("-t", "--timeout", type=float, metavar="SEC", help="time limit of the whole run")
     group.add_argument("--clobber-output", action="store_true", help="delete the output repository first")

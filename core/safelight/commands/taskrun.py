@@ -7,6 +7,7 @@ import logging
 import shutil
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,10 @@ from safelight.processccd.runtime import limit_threads, stay_offline
 if TYPE_CHECKING:
     from safelight.butler.butler import Butler
     from safelight.processccd.config import ProcessCcdConfig
+    from safelight.processccd.events import Event
     from safelight.processccd.overrides import ConfigLayers
     from safelight.processccd.plan import Plan
+    from safelight.processccd.planner import PlanWatch
     from safelight.processccd.runner import RunSummary
 
 __all__ = ["PreparedTask", "prepare", "run_task"]
@@ -33,8 +36,8 @@ class PreparedTask:
         self.layers = layers
         self.config: ProcessCcdConfig = layers.build()
 
-    def plan(self, rows: list[dict[str, Any]]) -> Plan:
-        """The plan for the selected rows."""
+    def plan(self, rows: list[dict[str, Any]], watch: PlanWatch = lambda ccds: None) -> Plan:
+        """The plan for the selected rows; `watch` is given the CCDs of each chunk as they are planned."""
         from safelight.processccd.planner import PlanOptions, make_plan
 
         options = PlanOptions(
@@ -43,7 +46,7 @@ class PreparedTask:
             reuse_outputs=bool(self.options.reuse_outputs_from),
             clobber_config=self.options.clobber_config,
         )
-        return make_plan(self.butler, rows, self.config, self.layers, options)
+        return make_plan(self.butler, rows, self.config, self.layers, options, watch)
 
 
 def prepare(options: TaskOptions) -> PreparedTask:
@@ -75,8 +78,10 @@ def check_calib(options: TaskOptions) -> None:
         )
 
 
-def run_task(options: TaskOptions, command_line: list[str]) -> int:
-    """Show, plan and run as the options say; returns the exit code."""
+def run_task(
+    options: TaskOptions, command_line: list[str], listener: Callable[[Event], None] = lambda event: None
+) -> int:
+    """Show, plan and run as the options say; returns the exit code. `listener` is told of a run's events."""
     task = prepare(options)
     if options.clobber_output:
         check_clobbering(task.butler)
@@ -97,7 +102,7 @@ def run_task(options: TaskOptions, command_line: list[str]) -> int:
         clobber_output(task.butler)
         task = prepare(options)
     with profiled(options.profile):
-        return execute(task, rows, command_line)
+        return execute(task, rows, command_line, listener)
 
 
 def check_clobbering(butler: Butler) -> None:
@@ -132,8 +137,12 @@ def clobber_output(butler: Butler) -> None:
             shutil.rmtree(output)
 
 
-def select(task: PreparedTask) -> list[dict[str, Any]]:
-    """The rows that all --id groups together select, each once; raises `EmptySelection` if there are none."""
+def select(task: PreparedTask, warn: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
+    """The rows that all --id groups together select, each once; raises `EmptySelection` if there are none.
+
+    `warn` takes the sentences about groups that select nothing or less than was typed; default: to stderr.
+    """
+    warn = warn or _warn
     groups = task.options.ids
     if groups is None:
         raise EmptySelection(
@@ -147,15 +156,19 @@ def select(task: PreparedTask) -> list[dict[str, Any]]:
         except EmptySelection as error:
             empty = error
             if len(groups) > 1:  # otherwise it is the command's own error, below
-                print(f"processCcd WARN: {error.message}", file=sys.stderr)
+                warn(error.message)
             continue
         for note in selection.notes:
-            print(f"processCcd WARN: {note}", file=sys.stderr)
+            warn(note)
         for row in selection.rows:
             rows.setdefault(frozenset(row.items()), row)
     if not rows and empty is not None:
         raise empty
     return list(rows.values())
+
+
+def _warn(sentence: str) -> None:
+    print(f"processCcd WARN: {sentence}", file=sys.stderr)
 
 
 def show_configuration(task: PreparedTask) -> bool:
@@ -217,7 +230,9 @@ class profiled:
             self._profile.dump_stats(self._path)
 
 
-def execute(task: PreparedTask, rows: list[dict[str, Any]], command_line: list[str]) -> int:
+def execute(
+    task: PreparedTask, rows: list[dict[str, Any]], command_line: list[str], listener: Callable[[Event], None]
+) -> int:
     """Run the plan for the rows; the exit code."""
     from safelight.commands.display import LogStyle, make_display
     from safelight.processccd.session import RunSettings, run_plan
@@ -238,9 +253,14 @@ def execute(task: PreparedTask, rows: list[dict[str, Any]], command_line: list[s
         debug=options.debug,
     )
     display = make_display(LogStyle(levels, long=options.longlog))
+
+    def tell(event: Event) -> None:
+        listener(event)
+        display.show(event)
+
     try:
         with display:
-            summary = run_plan(task.butler, lambda: task.plan(rows), task.config, task.layers, settings, display.show)
+            summary = run_plan(task.butler, lambda: task.plan(rows), task.config, task.layers, settings, tell)
     except Exception:
         if not options.doraise:
             raise

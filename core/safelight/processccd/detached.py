@@ -2,7 +2,9 @@
 
 The process has a session of its own: neither the end of the program that started it, nor a hang-up of the line, nor
 Ctrl+C in the terminal reaches it. It does exactly what processCcd.py does with the arguments. What it prints goes to
-``logs/NAME/console.log`` of the rerun; what it does stands in the journal and the logs, as for any run.
+``logs/NAME/console.log`` of the rerun as soon as the run has begun; what it does stands in the journal and the logs, as
+for any run. A run that is refused leaves nothing in the repository: what it said is in a file without a name, which its
+starter holds open.
 """
 
 from __future__ import annotations
@@ -12,15 +14,19 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-from safelight.butler.atomic import make_directory, writing_errors
+from safelight.processccd.events import Event, RunStarted
 from safelight.processccd.journal import journal_folder
 from safelight.processccd.logout import LogoutSafety
 from safelight.processccd.logs import log_folder
+from safelight.processccd.runlist import overview
 from safelight.processccd.runner import RUN_NAME_VARIABLE, make_run_name
 
 __all__ = ["DetachedRun", "main", "start"]
@@ -28,15 +34,21 @@ __all__ = ["DetachedRun", "main", "start"]
 _SOURCE_ROOT = Path(__file__).resolve().parents[2]
 #: Named as text: the library's packages do not import the commands.
 _PROGRAM = "safelight.commands.processccd"
+_POLL_S = 0.05
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class DetachedRun:
     """A run that was started; it goes on whatever becomes of this object."""
 
     run: str
     output: Path
     process: subprocess.Popen[bytes] = field(repr=False)
+    said: int = field(repr=False)
+    """Descriptor of the file that has what was printed before the run began; closed with this object."""
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, os.close, self.said)
 
     @property
     def journal(self) -> Path:
@@ -45,15 +57,32 @@ class DetachedRun:
 
     @property
     def console(self) -> Path:
-        """What it printed; the reason, if it was refused before it began."""
+        """What it has printed, once it has begun."""
         return log_folder(self.output, self.run) / "console.log"
 
     def refused(self) -> str | None:
         """What it said when it ended without having begun; None while it works or if it has begun."""
         if self.process.poll() is None or self.journal.is_file():
             return None
-        said = self.console.read_text(encoding="utf-8", errors="replace").strip() if self.console.is_file() else ""
+        said = os.pread(self.said, os.fstat(self.said).st_size, 0).decode(errors="replace").strip()
         return said or f"The run ended at once, with status {self.process.returncode}."
+
+    @property
+    def begun(self) -> bool:
+        """Whether its journal tells what it is going to do."""
+        return overview(self.output, self.journal) is not None
+
+    def wait_for_begin(self, seconds: float) -> bool:
+        """Wait until the run has begun or has ended; whether it has begun."""
+        end = time.monotonic() + seconds
+        while not self.begun and self.process.poll() is None and time.monotonic() < end:
+            time.sleep(_POLL_S)
+        return self.begun
+
+    def let_go(self) -> None:
+        """Nobody here is going to wait for its end."""
+        if self.process.poll() is None:
+            self.process.returncode = 0  # or Python complains of a process that was forgotten
 
 
 def start(
@@ -76,15 +105,8 @@ def start(
         How to be spared at logout.
     directory : Path, optional
         Where relative paths of the arguments begin; default: here.
-
-    Raises
-    ------
-    RepositoryError
-        The rerun cannot be written.
     """
     run = make_run_name()
-    console = log_folder(output, run) / "console.log"
-    make_directory(console.parent)
     command = [
         *(safety.prefix if safety else ()),
         sys.executable,
@@ -95,11 +117,12 @@ def start(
         run,
         "--nice",
         str(nice),
+        "--keep-console",
         "--",
     ]
     paths = [str(_SOURCE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-    with writing_errors(console), console.open("ab") as said:
+    with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             [*command, *arguments],
             stdin=subprocess.DEVNULL,
@@ -109,7 +132,21 @@ def start(
             cwd=directory,
             start_new_session=True,
         )
-    return DetachedRun(run, output, process)
+        return DetachedRun(run, output, process, os.dup(said.fileno()))
+
+
+def keep_console(event: Event) -> None:
+    """When the run begins, give what was printed a name in its rerun, and print there from then on."""
+    if not isinstance(event, RunStarted):
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    path = log_folder(Path(event.rerun), event.run) / "console.log"
+    with path.open("ab") as console:
+        console.write(os.pread(1, os.fstat(1).st_size, 0))
+        console.flush()
+        for descriptor in (1, 2):
+            os.dup2(console.fileno(), descriptor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -117,6 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="safelight.processccd.detached", description=__doc__)
     parser.add_argument("--run", required=True, help="the name of the run")
     parser.add_argument("--nice", type=int, default=0, help="added to the niceness")
+    parser.add_argument("--keep-console", action="store_true", help="move what is printed, a file, into the rerun")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="-- and those of processCcd.py")
     options = parser.parse_args(argv)
     for number in (signal.SIGHUP, signal.SIGINT):
@@ -127,8 +165,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.nice(options.nice)
     os.environ[RUN_NAME_VARIABLE] = options.run
     arguments = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
-    program: Callable[[Sequence[str]], int] = import_module(_PROGRAM).main
-    return program(arguments)
+    program: Callable[..., int] = import_module(_PROGRAM).main
+    return program(arguments, keep_console) if options.keep_console else program(arguments)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from safelight.processccd.obstacles import Obstacle
+
 if TYPE_CHECKING:
     from safelight.instruments import Box, Pointing
     from safelight.processccd.outcome import InputFile
@@ -52,7 +54,7 @@ class PlannedCcd:
     key: str  # "visit=903986 ccd=16"
     data_id: dict[str, Any]
     action: Action
-    code: str  # why, for scripts: NEW, REDO, INPUTS_CHANGED, UNCHANGED, NO_BIAS …
+    code: str  # why, for scripts: NEW, REDO, INPUTS_CHANGED, UNCHANGED, NO_BIAS … (the first obstacle's)
     reason: str  # why, in words
     state: State  # of its outputs in this rerun
     raw: Path | None = None
@@ -61,6 +63,7 @@ class PlannedCcd:
     catalogs: tuple[CatalogChoice, ...] = ()
     outputs: dict[str, Path] = field(default_factory=dict)  # dataset type -> path
     hint: str = ""
+    obstacles: tuple[Obstacle, ...] = ()  # everything that a blocked CCD lacks; code, reason and hint speak of all
     estimated_seconds: float | None = None
     pointing: Pointing | None = None  # what the observer stated at ingest
     defects: tuple[Box, ...] = field(default=(), repr=False)
@@ -75,6 +78,7 @@ class PlannedCcd:
             "code": self.code,
             "reason": self.reason,
             "hint": self.hint,
+            "obstacles": [asdict(obstacle) for obstacle in self.obstacles],
             "state": self.state,
             "raw": str(self.raw) if self.raw else None,
             "masters": [asdict(master) | {"path": str(master.path)} for master in self.masters],

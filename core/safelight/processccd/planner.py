@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -14,6 +14,7 @@ from safelight.processccd.cameraconfig import camera_fingerprint, defects_finger
 from safelight.processccd.checksums import Checksums, unchanged
 from safelight.processccd.consistency import compare_config
 from safelight.processccd.ledger import OutcomeLedger, RecordedCcd
+from safelight.processccd.obstacles import Obstacle, all_hints, all_reasons, obstacle
 from safelight.processccd.outcome import InputFile, ccd_key
 from safelight.processccd.outputs import CALIBRATED_TYPES, CHARACTERIZED_TYPES
 from safelight.processccd.plan import Action, CatalogChoice, MasterChoice, Plan, PlannedCcd, State
@@ -26,10 +27,15 @@ if TYPE_CHECKING:
     from safelight.processccd.config import ProcessCcdConfig
     from safelight.processccd.overrides import ConfigLayers
 
-__all__ = ["PlanOptions", "make_plan"]
+__all__ = ["PlanOptions", "PlanWatch", "make_plan"]
 
 #: Bytes of output per pixel before any is known: image and variance hardly compress, the mask does.
 _BYTES_PER_PIXEL = 7.0
+
+#: CCDs planned between two looks of a watcher: about a tenth of a second.
+_CHUNK = 100
+
+PlanWatch = Callable[[Sequence[PlannedCcd]], None]
 
 #: Parts of a frame type that mean a calibration frame.
 _CALIBRATION_WORDS = ("bias", "zero", "dark", "flat")
@@ -55,12 +61,15 @@ class _Verdict:
 
 @dataclass(slots=True)
 class _Inputs:
-    raw: Path
+    """What was found of a CCD's inputs, and what was not: with any obstacle it cannot be run."""
+
+    raw: Path | None
     masters: tuple[MasterChoice, ...]
     defects: tuple[Box, ...]
     defects_origin: str
     catalogs: tuple[CatalogChoice, ...]
     pointing: Pointing | None
+    obstacles: tuple[Obstacle, ...] = ()
 
     def paths(self) -> dict[str, str]:
         """Role -> path of the files that decide whether a result is still of these inputs."""
@@ -73,14 +82,25 @@ def make_plan(
     config: ProcessCcdConfig,
     layers: ConfigLayers,
     options: PlanOptions = PlanOptions(),
+    watch: PlanWatch = lambda ccds: None,
 ) -> Plan:
-    """Plan the CCDs of `rows` (data IDs as `Butler.query` gives them) for the butler's output."""
+    """Plan the CCDs of `rows` (data IDs as `Butler.query` gives them) for the butler's output.
+
+    Parameters
+    ----------
+    watch : callable
+        Given the CCDs of each chunk as soon as they are planned; an exception that it raises gives up the plan.
+    """
     output = butler.require_output()
     with OutcomeLedger(output) as ledger:
         planner = _Planner(butler, config, ledger, options)
-        ccds = [planner.plan(row) for row in rows]
-        if options.only_failed:
-            ccds = [ccd for ccd in ccds if ccd.state == "failed"]
+        ccds: list[PlannedCcd] = []
+        for start in range(0, len(rows), _CHUNK):
+            chunk = [planner.plan(row) for row in rows[start : start + _CHUNK]]
+            if options.only_failed:
+                chunk = [ccd for ccd in chunk if ccd.state == "failed"]
+            ccds += chunk
+            watch(chunk)
         estimate = planner.total_seconds(ccds)
         needed = planner.disk_needed(ccds)
     differences = () if options.clobber_config else tuple(str(d) for d in compare_config(output, config, layers))
@@ -116,7 +136,6 @@ class _Planner:
         self._references = ReferencePlanner(butler.instrument, butler.reference_catalogs(), config.calibrate)
         self._camera = camera_fingerprint(butler.instrument)
         self._bias_in_dark: dict[Path, bool] = {}
-        self._found: tuple[MasterChoice, ...] = ()  # of the CCD at hand, for the plan of one that is blocked
         self._knows_frame_type = "dataType" in butler.registry.raw_columns()
         self._types = CALIBRATED_TYPES if config.doCalibrate else CHARACTERIZED_TYPES
         if config.doWritePostIsr:
@@ -141,20 +160,20 @@ class _Planner:
                 state=_state_of(recorded),
                 outputs=outputs,
             )
-        self._found = ()
-        try:
-            inputs = self._find_inputs(row)
-        except SafelightError as error:
+        inputs = self._find_inputs(row)
+        if inputs.obstacles:
             return PlannedCcd(
                 key=key,
                 data_id=row,
                 action="blocked",
-                code=error.code,
-                reason=error.message,
-                hint=error.hint,
+                code=inputs.obstacles[0].code,
+                reason=all_reasons(inputs.obstacles),
+                hint=all_hints(inputs.obstacles),
                 state=_state_of(recorded),
-                masters=self._found,
+                raw=inputs.raw,
+                masters=inputs.masters,
                 outputs=outputs,
+                obstacles=inputs.obstacles,
             )
         verdict = self._judge(recorded, inputs, outputs)
         known = self._known_inputs(inputs)
@@ -184,34 +203,58 @@ class _Planner:
         return str(found[0]["dataType"] or "") if len(found) == 1 else ""
 
     def _find_inputs(self, row: dict[str, Any]) -> _Inputs:
-        raw = self._butler.uri("raw", row)
-        isr = self._config.isr
-        wanted = [kind for kind, on in (("bias", isr.doBias), ("dark", isr.doDark), ("flat", isr.doFlat)) if on]
-        masters = self._masters(wanted, row)
-        defects, origin = self._butler.defects(row) if isr.doDefect else ([], "not applied (isr.doDefect)")
-        pointing = self._butler.pointing(row)
-        catalogs = self._references.choose(raw, row, pointing) if self._config.doCalibrate else ()
-        return _Inputs(raw, masters, tuple(defects), origin, catalogs, pointing)
+        """Everything that there is and, where something is not, everything that is missing."""
+        obstacles: list[Obstacle] = []
+        raw = None
+        try:
+            raw = self._butler.uri("raw", row)
+        except SafelightError as error:
+            obstacles.append(obstacle("raw", error))
+        masters, missing = self._masters(row)
+        obstacles += missing
+        inputs = _Inputs(raw, masters, (), "", (), None)
+        try:
+            self._add_others(inputs, row)
+        except DatasetNotFound as error:
+            obstacles.append(obstacle("reference catalogue", error))
+        except SafelightError as error:  # a header that cannot be read, or that does not say where the frame lies
+            obstacles.append(obstacle("raw", error))
+        inputs.obstacles = tuple(obstacles)
+        return inputs
 
-    def _masters(self, wanted: Sequence[str], row: dict[str, Any]) -> tuple[MasterChoice, ...]:
-        """The masters, chosen by validity; a bias may be missing where the dark still contains it."""
+    def _add_others(self, inputs: _Inputs, row: dict[str, Any]) -> None:
+        """Defects, pointing, and the reference catalogues, which are looked for where the raw frame points."""
+        if self._config.isr.doDefect:
+            defects, inputs.defects_origin = self._butler.defects(row)
+            inputs.defects = tuple(defects)
+        else:
+            inputs.defects_origin = "not applied (isr.doDefect)"
+        inputs.pointing = self._butler.pointing(row)
+        if self._config.doCalibrate and inputs.raw is not None:
+            inputs.catalogs = self._references.choose(inputs.raw, row, inputs.pointing)
+
+    def _masters(self, row: dict[str, Any]) -> tuple[tuple[MasterChoice, ...], list[Obstacle]]:
+        """The masters, chosen by validity, and those missing; a bias may be where the dark still contains it."""
+        isr = self._config.isr
         found: dict[str, MasterChoice] = {}
-        missing: dict[str, DatasetNotFound] = {}
-        for kind in wanted:
+        missing: dict[str, Obstacle] = {}
+        for kind, wanted in (("bias", isr.doBias), ("dark", isr.doDark), ("flat", isr.doFlat)):
+            if not wanted:
+                continue
             try:
                 choice = self._butler.find_calibration(kind, row)
-            except DatasetNotFound as error:
-                missing[kind] = error
+            except SafelightError as error:
+                missing[kind] = obstacle(kind, error)
                 continue
             dates = choice.calib_date, choice.valid_start, choice.valid_end
             found[kind] = MasterChoice(kind, choice.path, *dates, choice.reason)
-        if "bias" in missing and "dark" in found and self._contains_bias(found["dark"].path):
-            del missing["bias"]
-        self._found = tuple(found.values())
-        for kind, problem in missing.items():
-            hint = f"{problem.hint} To do without: -c isr.do{kind.title()}=False".strip()
-            raise DatasetNotFound(problem.code, problem.message, hint, row) from problem
-        return tuple(found.values())
+        if "bias" in missing and "dark" in found:
+            try:
+                if self._contains_bias(found["dark"].path):
+                    del missing["bias"]
+            except SafelightError as error:
+                missing["dark"] = obstacle("dark", error)
+        return tuple(found.values()), list(missing.values())
 
     def _contains_bias(self, dark: Path) -> bool:
         if dark not in self._bias_in_dark:

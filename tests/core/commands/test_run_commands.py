@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -172,3 +173,37 @@ def test_retry_repeats_the_last_command_with_its_configuration(
 @pytest.mark.parametrize("command", ["runs", "pause", "cancel", "retry", "logs"])
 def test_each_command_has_an_example(call: Any, command: str) -> None:
     assert f"safelight {command} DATA" in call(main, command, "--help").out
+
+
+def test_a_detached_run_is_named_and_goes_on_by_itself(call: Any, listing: Path) -> None:
+    result = call(main, "run", listing, "--rerun", "night", "--id", "visit=903986", "-j", "1", "--detach")
+    assert (result.code, result.err) == (0, "")
+    name = result.out.split()[1]
+    output = listing / "rerun" / "night"
+    assert f"safelight logs {listing} --rerun night -f" in result.out
+    assert f"its logs: {output / 'logs' / name}" in result.out
+    followed = call(main, "logs", listing, "--rerun", "night", "-f")  # ends with the run
+    assert followed.code == 0
+    (record,) = json.loads(call(main, "runs", listing, "--format", "json").out)
+    assert (record["run"], record["state"], record["total"]) == (name, "failed", 4)  # there are no calibrations
+    assert record["command_line"][:3] == ["processCcd.py", str(listing), "--rerun"]
+    assert record["pid"] != os.getpid()
+
+
+def test_a_detached_run_that_is_refused_says_why_and_leaves_nothing(call: Any, listing: Path) -> None:
+    result = call(main, "run", listing, "--rerun", "night", "--id", "vist=1", "--detach")
+    assert result.code == 2
+    assert "Did you mean visit?" in result.err
+    assert result.out == ""
+    assert not (listing / "rerun").exists()
+
+
+def test_a_failure_is_retried_detached(call: Any, listing: Path) -> None:
+    assert call(main, "run", listing, "--rerun", "night", "--id", "visit=903986").code == 1
+    result = call(main, "retry", listing, "--rerun", "night", "--detach")
+    assert result.code == 0
+    assert "works on its own" in result.out
+    call(main, "logs", listing, "--rerun", "night", "-f")
+    runs = json.loads(call(main, "runs", listing, "--all", "--format", "json").out)
+    assert [run["total"] for run in runs] == [4, 4]
+    assert "--failed" in runs[1]["command_line"]

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from safelight.butler.atomic import make_directory
-from safelight.errors import SafelightError
 from safelight.processccd import events
 from safelight.processccd.control import ControlReader, control_path, request
 from safelight.processccd.detached import DetachedRun, start
@@ -121,10 +120,21 @@ def test_a_detached_run_is_a_run_like_any_other_in_a_session_of_its_own(
 
 def test_a_run_that_is_refused_says_why(repository: Path, started: list[DetachedRun]) -> None:
     run = launch(repository, started, "isr.doNothing=True")
+    assert not run.wait_for_begin(60.0)
     assert run.process.wait(60) == 2
     said = run.refused()
     assert said is not None
     assert "isr.doNothing" in said
+    assert not (repository / "rerun").exists(), "a run that never began leaves nothing"
+
+
+def test_a_run_that_the_rerun_refuses_leaves_the_rerun_as_it_was(repository: Path, started: list[DetachedRun]) -> None:
+    launch(repository, started).process.wait(60)
+    before = sorted(str(path) for path in (repository / "rerun").rglob("*"))
+    run = launch(repository, started, "isr.doLinearize=False")
+    assert run.process.wait(60) == 3
+    assert "isr.doLinearize" in (run.refused() or "")
+    assert sorted(str(path) for path in (repository / "rerun").rglob("*")) == before
 
 
 def test_a_run_outlives_the_program_that_started_it(repository: Path, slow: Path, started: list[DetachedRun]) -> None:
@@ -210,11 +220,12 @@ def test_a_second_run_in_a_busy_rerun_is_refused(repository: Path, slow: Path, s
     assert "Another run is at work" in (other.refused() or "")
 
 
-def test_a_read_only_rerun_refuses_the_launch(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(SafelightError) as caught:
-        start(tmp_path / "file" / "r", [])
-    assert caught.value.code == "NOT_A_DIRECTORY"
+def test_a_rerun_that_cannot_be_written_refuses_the_run(repository: Path, started: list[DetachedRun]) -> None:
+    (repository / "rerun").mkdir()
+    (repository / "rerun" / "r").touch()
+    run = launch(repository, started)
+    assert run.process.wait(60) == 5
+    assert "NOT_A_DIRECTORY" in (run.refused() or "")
 
 
 def test_requests_that_make_no_sense_are_passed_over(tmp_path: Path) -> None:
