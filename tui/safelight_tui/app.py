@@ -17,17 +17,18 @@ from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
 from safelight.errors import SafelightError
-from safelight_tui.actions import ACTIONS, Registry
+from safelight.settings import Settings
+from safelight_tui.actions import ACTIONS, Action, Registry
 from safelight_tui.controller import Controller
 from safelight_tui.feed import CatalogueChanged, Feed, FeedChanged
 from safelight_tui.jobs import JobEnded, Jobs
-from safelight_tui.runs.bells import Bells
+from safelight_tui.night import NightWatch
 from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.session.session import Session
 from safelight_tui.state import Remembered, load_state, save_state, state_path
 from safelight_tui.terminal.typed import OrderedKeys
 from safelight_tui.themes import THEMES, ThemedApp, choose_theme
-from safelight_tui.widgets.header_line import HeaderLine, run_words
+from safelight_tui.widgets.header_line import HeaderLine
 from safelight_tui.widgets.line_table import LineTable
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         With the user's keys.
     state_file : Path, optional
         Where what is remembered is kept.
+    settings : Settings, optional
+        The user's; the defaults, kept nowhere, without.
     driver_class : type of Driver, optional
         How to talk to the terminal.
     """
@@ -91,6 +94,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         read_only: bool = False,
         actions: Registry = ACTIONS,
         state_file: Path | None = None,
+        settings: Settings | None = None,
         driver_class: type[Driver] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -106,12 +110,16 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         self.state_file = state_file or state_path()
         self.remembered: Remembered = load_state(self.state_file)
         self.opening: Path | None = None
-        self.bells = Bells()
+        self.night = NightWatch(self, settings or Settings())
         self._modes_before: list[str] = []
-        self._typed = OrderedKeys(self, lambda: self.focused or self.screen, super().on_event)
-        self.theme = choose_theme(self.remembered.theme, os.environ)
+        self._typed = OrderedKeys(self, super().on_event)
+        self.theme = choose_theme(self._theme_wanted, os.environ)
 
     # --- beginning and end ------------------------------------------------------------------------------------------
+
+    def on_load(self) -> None:
+        """Before there is any widget."""
+        self._typed.watch()
 
     def on_mount(self) -> None:
         """Show a first screen, then open the repository."""
@@ -129,6 +137,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
     def open(self, root: Path) -> None:
         """Open a repository, leaving the one that is open."""
         self.opening = root
+        self._typed.hold()
         self.controller.open_repository(root)
 
     def repository_opened(self, result: tuple[Path, Butler]) -> None:
@@ -143,7 +152,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         session.choose_rerun(state.rerun)
         session.want_filter(state.filter)
         self.session = session
-        self.bells = Bells()
+        self.night.opened(root)
         self.feed = Feed(butler, self.post_message)
         self.feed.start()
         self.save_state()
@@ -156,11 +165,13 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
     def repository_refused(self, error: SafelightError) -> None:
         """A repository cannot be opened: say why, and offer others when none is open."""
         self.opening = None
+        self._typed.release()
         self.show_error(error)
         if self.session is None:
             self.switch_mode("start")
 
     def _leave(self) -> None:
+        self.night.left()
         if self.feed is not None:
             self.feed.stop()
         if self.session is not None:
@@ -207,6 +218,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         if self.session is not None and event.feed is self.feed:
             self.session.set_catalogue(event.catalogue)
             self.tell("catalogue", "selection")
+            self.night.follow()
 
     def on_feed_changed(self, event: FeedChanged) -> None:
         """Reruns or runs have changed."""
@@ -214,15 +226,8 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
             return
         selection = self.session.set_feed(event.snapshot)
         self.tell("feed", *(("selection",) if selection else ()))
-        self._show_title()
-        for ring in self.bells.notice(event.snapshot):
-            self.bell()
-            self.say(ring.text, severity="error" if ring.bad else "information")
-
-    def _show_title(self) -> None:
-        set_title = getattr(self._driver, "set_title", None)
-        if set_title is not None and self.session is not None:
-            set_title(run_words(self.session.feed).removeprefix("run ") or f"safelight {self.session.name}")
+        self._typed.release()  # frames and reruns are known
+        self.night.take(event.snapshot)
 
     def tell(self, *what: str) -> None:
         """Tell the screen in view what has changed."""
@@ -335,7 +340,13 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
             if why_not is not None:
                 self.notify(f"{why_not}.", severity="warning", markup=False)
                 return True
+            self._note_movement(self.actions[name])
         return await super().run_action(action, default_namespace, namespaces)
+
+    def _note_movement(self, action: Action) -> None:
+        screen = self.screen
+        if isinstance(screen, ModeScreen) and screen.is_movement(action):
+            self.night.pause_following()
 
     async def perform(self, name: str) -> None:
         """Do an action of the table where the focus is; say why not when it is not available."""
@@ -349,7 +360,13 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
 
     def command_words(self) -> list[str]:
         """What the ``:`` line completes."""
-        return [*(action.name for action in self.actions), *(f"theme {name}" for name in THEMES), "open ", "rerun "]
+        return [
+            *(action.name for action in self.actions),
+            *(f"theme {name}" for name in THEMES),
+            "open ",
+            "rerun ",
+            "alarm ",
+        ]
 
     async def command(self, text: str) -> None:
         """Do what was entered after the colon."""
@@ -361,6 +378,8 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
             self.choose_theme(rest)
         elif word == "open" and rest:
             self.open(Path(rest).expanduser())
+        elif word == "alarm":
+            self.night.alarm_command(rest)
         elif word == "rerun":
             self.controller.choose_rerun(rest or None)
         elif word in self.actions and not rest:
@@ -374,6 +393,12 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         near = difflib.get_close_matches(word, [action.name for action in self.actions], n=1)
         hint = f" Did you mean {near[0]}?" if near else " ^P lists all."
         self.notify(f"There is no action {word!r}.{hint}", severity="warning", markup=False)
+
+    @property
+    def _theme_wanted(self) -> str:
+        """The theme chosen in the application, else that of the settings."""
+        chosen = self.remembered.theme
+        return self.night.settings.theme if chosen == "auto" else chosen
 
     def choose_theme(self, name: str) -> None:
         """Change the colours, and remember it."""
@@ -429,6 +454,12 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
                 yield
         finally:
             self.action_redraw()
+
+    def action_messages(self) -> None:
+        """Show what has rung."""
+        from safelight_tui.widgets.notices_dialog import NoticesDialog
+
+        self.push_screen(NoticesDialog(list(self.night.notices)))
 
     def action_suspend_to_shell(self) -> None:
         """Hand the terminal to a shell in the repository."""

@@ -36,10 +36,17 @@ from safelight_tui.widgets.header_line import HeaderLine
 from safelight_tui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
+    from safelight_tui.actions import Action
     from safelight_tui.app import SafelightApp
     from safelight_tui.session.session import Session
 
 __all__ = ["EVERYTHING", "ModeScreen"]
+
+_STEPS = frozenset(
+    {"next_problem", "previous_problem", "next_match", "previous_match", "next_visit", "previous_visit"}
+    | {"next_ccd", "previous_ccd"}
+)
+_NOT_UP_OR_DOWN = frozenset({"open", "move_left", "move_right"})
 
 EVERYTHING = frozenset({"session", "catalogue", "feed", "selection", "cursor", "marks"})
 """Names of what can change: see `ModeScreen.session_changed`."""
@@ -92,6 +99,23 @@ class ModeScreen(Screen[None]):
         """Conditions of `safelight_tui.actions.registry.CONDITIONS` that hold because of this screen."""
         return ()
 
+    def followed_panes(self) -> Collection[Widget]:
+        """Panes whose cursor goes to the newest visit while that is followed: moving in one of them pauses it."""
+        return ()
+
+    def is_movement(self, action: Action) -> bool:
+        """Whether an action moves the cursor of a pane that follows."""
+        return (
+            self.focused in self.followed_panes()
+            and (action.context == "moving" or action.name in _STEPS)
+            and (action.name not in _NOT_UP_OR_DOWN)
+        )
+
+    def on_click(self, event: events.Click) -> None:
+        """A click into a pane that follows is a movement."""
+        if event.widget is not None and event.widget in self.followed_panes():
+            self.shell.night.pause_following()
+
     @property
     def focus_name(self) -> str:
         """The name under which the action table knows the pane in focus."""
@@ -127,11 +151,11 @@ class ModeScreen(Screen[None]):
 
     def changed(self, what: frozenset[str]) -> None:
         """Take note of a change: header, body, footer."""
-        if not self.is_mounted or not self.is_current:
+        if not self.is_mounted or not self.is_attached or not self.is_current:  # not attached: the program ends
             return
         session = self.session
         header = self.query_one(HeaderLine)
-        header.show(session.name if session else "", session.feed if session else None)
+        header.show(session.name if session else "", session.feed if session else None, self.shell.night)
         if session is not None:
             self.session_changed(what)
         self.refresh_footer()

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from textual import events
@@ -56,7 +57,6 @@ class OrderedKeys:
         self._begun = False
         self._held: asyncio.Event | None = None
         self._dispatched = 0
-        self._marks: set[Message] = set()
 
     def watch(self) -> None:
         """Count what is dispatched in this application; to be called before the first widget begins its work."""
@@ -65,7 +65,7 @@ class OrderedKeys:
         def hook(message: Message) -> None:
             if before is not None:
                 before(message)
-            if message not in self._marks and not isinstance(message, events.Timer):
+            if not isinstance(message, events.Timer):
                 self._dispatched += 1
 
         message_hook.set(hook)
@@ -112,53 +112,45 @@ class OrderedKeys:
                 self.release()
 
     async def _settle(self) -> None:
-        """Wait until nothing is left to be done in any queue."""
+        """Wait until nothing is left to be done in any queue, nor for the next painting."""
         for _ in range(_MOST_ROUNDS):
             before = self._dispatched
-            if not await self._round():
+            if not await self._all_come_to(self._pumps(), MessagePump.call_later):
                 return
-            if self._dispatched == before:
+            screen = self._app.screen
+            if self._dispatched != before:
+                continue
+            if not (screen._callbacks or screen._layout_required):
+                return
+            if not await self._all_come_to([screen], MessagePump.call_after_refresh):
                 return
 
-    def _pumps(self) -> Iterator[MessagePump]:
-        yield self._app
-        for screen in self._app.screen_stack:
-            yield from screen.walk_children(with_self=True)
+    def _pumps(self) -> list[MessagePump]:
+        widgets = (screen.walk_children(with_self=True) for screen in self._app.screen_stack)
+        return [self._app, *chain.from_iterable(widgets)]
 
-    async def _round(self) -> bool:
-        """Put a mark into each queue and wait for all; False when one does not come to its mark."""
-        pending: dict[Message, MessagePump] = {}
-        wake = asyncio.Event()
+    async def _all_come_to(self, pumps: Sequence[MessagePump], put: Callable[..., bool]) -> bool:
+        """Put a mark into each queue and wait until all have come to it; False when one does not."""
+        pending: set[MessagePump] = set()
+        all_came = asyncio.Event()
 
-        def answered(mark: Message) -> None:
-            pending.pop(mark, None)
+        def came(pump: MessagePump) -> None:
+            self._dispatched -= 1  # the mark itself
+            pending.discard(pump)
             if not pending:
-                wake.set()
+                all_came.set()
 
-        for pump in list(self._pumps()):
-            mark = events.Callback(callback=lambda: None)
-            mark.callback = lambda mark=mark: answered(mark)
-            self._marks.add(mark)
-            pending[mark] = pump
-            if not pump.post_message(mark):
-                del pending[mark]
-        put = set(pending)
-        try:
-            return await self._answers(pending, wake)
-        finally:
-            self._marks -= put
-
-    async def _answers(self, pending: dict[Message, MessagePump], wake: asyncio.Event) -> bool:
-        silent, before = 0, self._dispatched
+        for pump in pumps:
+            if put(pump, came, pump):
+                pending.add(pump)
+        silent = 0
         while pending:
+            before = self._dispatched
             try:
-                await asyncio.wait_for(wake.wait(), _TICK_S)
+                await asyncio.wait_for(all_came.wait(), _TICK_S)
             except TimeoutError:
-                gone = [mark for mark, pump in pending.items() if not pump.is_running and pump.is_attached is False]
-                for mark in gone:
-                    del pending[mark]
+                pending -= {pump for pump in pending if not pump.is_running}  # removed meanwhile
                 silent = silent + 1 if self._dispatched == before else 0
-                before = self._dispatched
                 if silent >= _SILENT_TICKS:
                     return False
         return True
