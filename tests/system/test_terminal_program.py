@@ -146,12 +146,23 @@ def test_pasting_newlines_into_the_filter_runs_nothing(start: Start, data: Path)
 def test_keys_that_come_in_one_piece_go_where_the_ones_before_them_lead(start: Start, data: Path) -> None:
     terminal = start(data)
     terminal.wait_for_text("9 of 9")
-    terminal.send(b"/filter=HSC-I ccd=16")
-    terminal.wait_for_text("2 of 9")
-    terminal.send(b"\r")
-    terminal.wait_for(lambda t: not any("Enter keep" in line for line in t.screen))
+    terminal.send(b"/filter=HSC-I ccd=16\rgj")
+    terminal.wait_for(lambda t: any("2 of 9" in line for line in t.screen) and any(">903988" in x for x in t.screen))
+    terminal.send(b"gi")
+    terminal.wait_for(lambda t: any("visit=903986 ccd=16" in line for line in t.screen))  # the image of the right row
+    terminal.send(b":theme safelight\r1/\x07:q\r")
+    assert terminal.status() == 0
+
+
+def test_keys_typed_before_the_first_picture_are_neither_lost_nor_taken_for_others(start: Start, data: Path) -> None:
+    terminal = start(data)
+    terminal.send(b"/filter=HSC-I ccd=16\rgj")
+    terminal.wait_for(lambda t: any("2 of 9" in line for line in t.screen) and any(">903988" in x for x in t.screen))
     terminal.send(b"q")
     assert terminal.status() == 0
+    hasty = start(data)
+    hasty.send(b":q\r")
+    assert hasty.status() == 0
 
 
 def test_a_lost_line_ends_the_program(start: Start, data: Path) -> None:

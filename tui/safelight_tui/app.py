@@ -70,6 +70,8 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         With the user's keys.
     state_file : Path, optional
         Where what is remembered is kept.
+    remember : bool
+        False: nothing is remembered from one start to the next.
     settings : Settings, optional
         The user's; the defaults, kept nowhere, without.
     driver_class : type of Driver, optional
@@ -94,6 +96,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         read_only: bool = False,
         actions: Registry = ACTIONS,
         state_file: Path | None = None,
+        remember: bool = True,
         settings: Settings | None = None,
         driver_class: type[Driver] | None = None,
         clock: Callable[[], float] = time.time,
@@ -107,8 +110,8 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         self.session: Session | None = None
         self.feed: Feed | None = None
         self.root = root
-        self.state_file = state_file or state_path()
-        self.remembered: Remembered = load_state(self.state_file)
+        self.state_file = (state_file or state_path()) if remember else None
+        self.remembered: Remembered = load_state(self.state_file) if self.state_file is not None else Remembered()
         self.opening: Path | None = None
         self.night = NightWatch(self, settings or Settings())
         self._modes_before: list[str] = []
@@ -198,7 +201,9 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
     def save_state(self) -> None:
         """Write what is remembered, in a thread."""
         self.note_state()
-        self.jobs.start(lambda job: save_state(self.state_file, self.remembered), group="state")
+        path = self.state_file
+        if path is not None:
+            self.jobs.start(lambda job: save_state(path, self.remembered), group="state")
 
     async def on_event(self, event: Event) -> None:
         """Keys go one after another; everything else as usual."""
@@ -239,7 +244,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
     @property
     def busy(self) -> bool:
         """Whether something is still being read; tests wait until not."""
-        if self.jobs.busy or self.opening is not None:
+        if self.jobs.busy or self.opening is not None or self._typed.busy:
             return True
         return self.feed is not None and (self.feed.rounds == 0 or not self.session_complete)
 

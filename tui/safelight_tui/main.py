@@ -15,11 +15,13 @@ usage: safelight tui [REPOSITORY] [--read-only] [--safe]
 Browse a repository, plan and follow runs, judge their results. Without a repository the recent ones are offered.
 
   --read-only   start no runs and write no marks
-  --safe        ignore the key map and what was remembered
+  --safe        ignore key map, settings and what was remembered
   --keys        write a documented key map, all commented out, and say where
 
 example:
   safelight DATA
+
+`safelight settings --create` writes the settings (alarms, bell, theme …), documented and commented out.
 """
 
 
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     UsageError
         Not a terminal, or one too simple; a wrong option.
     ConfigurationError
-        The key map cannot be used.
+        The key map or the settings cannot be used.
     """
     options = {word for word in arguments if word.startswith("-")}
     places = [word for word in arguments if not word.startswith("-")]
@@ -74,6 +76,7 @@ def _run(root: Path | None, *, read_only: bool, safe: bool) -> int:
     from safelight.processccd.runtime import limit_threads
 
     limit_threads()
+    from safelight.settings import Settings, read_settings, settings_path
     from safelight_tui.actions import ACTIONS
     from safelight_tui.actions.keymap import keymap_path, read_keymap
     from safelight_tui.app import SafelightApp
@@ -87,11 +90,12 @@ def _run(root: Path | None, *, read_only: bool, safe: bool) -> int:
         root,
         read_only=read_only,
         actions=actions,
-        state_file=Path(os.devnull) if safe else None,
+        remember=not safe,
+        settings=Settings() if safe else read_settings(settings_path()),
         driver_class=DeltaDriver,
     )
     app.run()
-    if not safe:
+    if app.state_file is not None:
         save_state(app.state_file, app.remembered)
     return app.return_code or 0
 

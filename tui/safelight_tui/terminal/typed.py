@@ -70,6 +70,11 @@ class OrderedKeys:
 
         message_hook.set(hook)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a key waits, or what one has started is not over."""
+        return self._typist is not None or bool(self._waiting)
+
     def hold(self) -> None:
         """Keep keys back until `release`: what they are about is being read."""
         if self._held is None:
