@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.interpolate import Akima1DInterpolator
+from scipy.interpolate import Akima1DInterpolator, CubicSpline
 
 from safelight.isr.overscan import fit_overscan
+from safelight.isr.sky import flatness
 
 ROWS = 4176
 
@@ -102,3 +103,43 @@ def test_a_noiseless_overscan_gives_its_level() -> None:
 def test_fewer_rows_than_bins_are_enough() -> None:
     fit = fit_overscan(_box(8, np.full(7, 50.0), 0.1), 5e4, "AKIMA_SPLINE", order=30)
     np.testing.assert_allclose(fit.rows, 50.0, atol=0.5)
+
+
+@pytest.mark.parametrize("kind", ["POLY", "CHEB", "LEG"])
+def test_polynomials_are_numpys_fit_to_the_row_means(kind: str) -> None:
+    pixels = _box(9, 1000 + 5 * np.sin(np.arange(800) / 200.0))
+    fit = fit_overscan(pixels, 5e4, kind, order=5)
+    means, x = fit_overscan(pixels, 5e4, "MEDIAN_PER_ROW").rows, 2 * np.arange(800) / 800 - 1
+    expected = np.polynomial.Polynomial.fit(x, pixels.mean(axis=1), 5)(x)
+    np.testing.assert_allclose(fit.rows, expected, atol=0.1)  # clipped against plain means
+    assert np.std(fit.rows - means) < 1.0
+
+
+@pytest.mark.parametrize(("kind", "ends"), [("CUBIC_SPLINE", "not-a-knot"), ("NATURAL_SPLINE", "natural")])
+def test_splines_are_scipys_through_bin_means(kind: str, ends: str) -> None:
+    pixels = np.full((900, 16), 1000, np.uint16) + (np.arange(900) // 30 % 7).astype(np.uint16)[:, None]
+    fit = fit_overscan(pixels, 5e4, kind, order=30)
+    x = 2 * np.arange(900) / 900 - 1
+    knots = x.reshape(30, 30).mean(axis=1)
+    expected = CubicSpline(knots, pixels[:, 0].reshape(30, 30).mean(axis=1), bc_type=ends)(x)
+    np.testing.assert_allclose(fit.rows[15:-15], expected[15:-15], atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["POLY", "CHEB", "LEG", "CUBIC_SPLINE", "NATURAL_SPLINE", "AKIMA_SPLINE"])
+def test_a_curve_of_too_high_an_order_for_its_rows_is_lowered(kind: str) -> None:
+    level = np.array([50.0, 51.0, 52.0])
+    fit = fit_overscan(_box(8, level, 0.0), 5e4, kind, order=30)
+    np.testing.assert_allclose(fit.rows, level, atol=1e-3)
+
+
+def test_the_flatness_of_the_sky_is_that_of_cells_of_256_pixels() -> None:
+    cells = np.array([[1000.0, 1010.0], [990.0, 1000.0]])
+    image = np.kron(cells, np.ones((256, 256))).astype(np.float32)
+    image += np.random.default_rng(1).normal(0, 5, image.shape).astype(np.float32)
+    image[10:60, 10:60] = 1e5
+    mask = np.zeros(image.shape, np.int32)
+    mask[10:60, 10:60] = 1
+    found = flatness(image, mask, 1)
+    assert (found.columns, found.rows, found.mesh) == (2, 2, 256)
+    assert found.peak_to_peak == pytest.approx(0.02, abs=5e-4)
+    assert found.rms == pytest.approx(cells.std() / 1000.0, abs=5e-4)
