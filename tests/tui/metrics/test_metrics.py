@@ -15,9 +15,13 @@ from safelight.processccd.narrowing import parse_narrowing
 from safelight.processccd.report import COLUMNS
 from safelight_tui.metrics.compare import compare_rows
 from safelight_tui.metrics.detail import detail_lines
-from safelight_tui.metrics.plots import color_plot, magnitude_plot, night_plot, sentence, wcs_plot
+from safelight_tui.metrics.drawing import sentence
+from safelight_tui.metrics.night import night_of, night_plot
+from safelight_tui.metrics.plots import color_plot, magnitude_plot
 from safelight_tui.metrics.residuals import PhotometricResiduals, Residuals, WcsResiduals, _nearest, wcs_residuals
 from safelight_tui.metrics.table import MetricsTable, by_visit
+from safelight_tui.metrics.wcs_plot import wcs_numbers, wcs_plot
+from safelight_tui.plots import PlotLine
 
 METRICS = [column.name for column in COLUMNS]
 
@@ -147,8 +151,10 @@ def test_plots_fill_exactly_the_room_they_get(size: tuple[int, int]) -> None:
     rows = [row(visit, 1, fwhm_arcsec=0.5 + 0.01 * visit) for visit in range(5)]
     nothing = Residuals({"visit": 1, "ccd": 2}, None, None, "This CCD has no zeropoint.")
     found = residuals()
-    draws = [wcs_plot(found), magnitude_plot(found), color_plot(found), night_plot(rows, "fwhm_arcsec", 3),
-             night_plot([], "fwhm_arcsec"), wcs_plot(nothing), magnitude_plot(nothing), color_plot(nothing),
+    times = {visit: 56000.3 + 0.01 * visit for visit in range(5)}
+    draws = [wcs_plot(found), wcs_plot(found, every_star=True), magnitude_plot(found), color_plot(found),
+             night_plot(rows, "fwhm_arcsec", times, 3), night_plot(rows, "fwhm_arcsec", {}),
+             night_plot([], "fwhm_arcsec", times), wcs_plot(nothing), magnitude_plot(nothing), color_plot(nothing),
              sentence("words " * 40)]  # fmt: skip
     for draw in draws:
         lines = draw(width, height)
@@ -156,13 +162,94 @@ def test_plots_fill_exactly_the_room_they_get(size: tuple[int, int]) -> None:
         assert {sum(len(text) for text, _ in line) for line in lines} == {width}
 
 
-def test_plots_say_what_judges_the_fit() -> None:
+def shown(lines: list[PlotLine]) -> str:
+    return "\n".join("".join(text for text, _ in line) for line in lines)
+
+
+@pytest.mark.parametrize("size", [(120, 20), (80, 16), (72, 9)])
+def test_the_numbers_that_judge_a_wcs_stand_beside_its_plot(size: tuple[int, int]) -> None:
+    found = residuals()
+    wcs = found.wcs
+    assert wcs is not None
+    length = np.hypot(wcs.dx_mas, wcs.dy_mas)[wcs.reserved]
+    text = shown(wcs_plot(found)(*size))
+    for expected in (
+        f"median{np.median(length):>10.1f}",
+        f"{np.sqrt(np.mean(length**2)):.1f}",
+        f"{wcs.dx_mas[wcs.reserved].mean():+.1f}±{wcs.dx_mas[wcs.reserved].std():.1f}",
+        f"{wcs.dy_mas[wcs.used].mean():+.1f}±{wcs.dy_mas[wcs.used].std():.1f}",
+    ):
+        assert expected in text
+    assert "…" not in text
+    assert all(line in text for line in wcs_numbers(wcs))
+
+
+def test_where_there_is_no_room_the_median_of_the_stars_kept_out_stays() -> None:
     found = residuals()
     assert found.wcs is not None
     length = np.hypot(found.wcs.dx_mas, found.wcs.dy_mas)[found.wcs.reserved]
-    title = "".join(text for text, _ in wcs_plot(found)(120, 20)[0])
-    assert f"kept out: median {np.median(length):.1f} mas" in title
-    assert "local means" in "".join(text for text, _ in wcs_plot(found)(80, 9)[0])
+    assert f"kept out: median {np.median(length):.1f} mas" in shown(wcs_plot(found)(60, 8))
+
+
+def test_a_crowded_wcs_plot_shows_means_unless_every_star_is_wanted() -> None:
+    found = residuals(300)
+    assert "means" in shown(wcs_plot(found)(80, 16))
+    every = shown(wcs_plot(found, every_star=True)(80, 16))
+    assert "200 vectors" in every  # a third of the stars judges nothing
+    assert "means" not in every
+    assert "o in fit, x kept out" in shown(wcs_plot(residuals(12))(80, 16))
+    assert "means" in shown(wcs_plot(residuals(12), every_star=False)(80, 16))
+
+
+def test_a_ccd_without_stars_kept_out_says_so_by_dashes() -> None:
+    found = residuals(0)
+    assert found.wcs is not None
+    assert wcs_numbers(found.wcs)[2].split() == ["median", "--", "--"]
+    assert "no points" in shown(wcs_plot(found)(80, 16))
+
+
+def test_a_night_ends_where_nothing_was_taken_for_hours() -> None:
+    times = {1: 56460.30, 2: 56460.31, 3: 56460.45, 4: 56598.2, 5: float("nan")}
+    assert night_of(times, 2) == [1, 2, 3]
+    assert night_of(times, 4) == [4]
+    assert night_of(times, 5) == [4]
+    assert night_of({}, 1) == []
+
+
+def test_the_night_is_drawn_over_utc_with_its_pauses() -> None:
+    # A visit every 6 minutes from 5h UTC, nothing between 6h and 8h, and one visit of another night.
+    hours = [5.0 + 0.1 * step for step in range(11)] + [8.0 + 0.1 * step for step in range(11)]
+    times = {visit: 56460.0 + hour / 24 for visit, hour in enumerate(hours)} | {99: 56598.2}
+    rows = [row(visit, 1, fwhm_arcsec=0.6 + 0.001 * (visit % 7), filter="ri"[visit % 2]) for visit in times]
+    text = shown(night_plot(rows, "fwhm_arcsec", times, 3)(100, 16)).splitlines()
+    assert "seeing, 2013-06-17, 22 visits, 1 in other nights" in text[0]
+    assert "visit 3" in text[0]
+    assert text[-1].rstrip().endswith("UTC")
+    labels = [word for word in text[-1].split() if ":" in word]
+    assert labels
+    assert all(len(label) == 5 and 5 <= int(label[:2]) <= 9 for label in labels)
+    left, right = (text[-1].index(label) for label in (labels[0], labels[-1]))
+    body = [line.ljust(100) for line in text[1:-2]]
+    empty = [all(line[column] in " ⠀" for line in body) for column in range(left, right)]
+    longest = max(len(run) for run in "".join("_" if e else "#" for e in empty).split("#"))
+    assert longest > 25  # two of four hours
+
+
+def test_without_times_the_night_says_that_they_are_being_read_or_unknown() -> None:
+    rows = [row(1, 1, fwhm_arcsec=0.6)]
+    assert "reading when" in shown(night_plot(rows, "fwhm_arcsec", None)(80, 10))
+    unknown = shown(night_plot(rows, "fwhm_arcsec", {1: float("nan")})(80, 10))
+    assert "no raw header tells the time" in unknown
+    assert "visit 1, in order" in unknown
+
+
+def test_no_label_of_the_details_is_cut() -> None:
+    labels = [line.label.strip() for line in detail_lines(row(1, 1, **dict.fromkeys(METRICS, 1.0))) if line.label]
+    assert "wcs_reserved_median" in labels
+    assert len(labels) == len(METRICS)
+    assert all(any(name.startswith(label) for name in METRICS) for label in labels)
+    units = [name.removeprefix(label) for name, label in zip(METRICS, labels, strict=True)]
+    assert set(units) <= {"", "_arcsec", "_mag", "_mas", "_e"}
 
 
 def test_two_reruns_compare_by_differences_and_what_is_only_in_one() -> None:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
-from safelight_tui.plots import Canvas, PlotLine, Series, plot, vector_field
-from safelight_tui.plots.axes import Axis, range_of, ticks
+from safelight_tui.plots import Arrows, Canvas, PlotLine, Series, local_means, plot, vector_field
+from safelight_tui.plots.axes import Axis, clock_labels, range_of, ticks
+from safelight_tui.terminal.charset import to_ascii
 from safelight_tui.widgets.plot_view import PlotView
 
 numbers = st.floats(allow_nan=True, allow_infinity=True) | st.floats(-100, 100)
@@ -45,7 +46,7 @@ def test_a_vector_field_of_anything_is_as_large_as_asked(
     values: list[tuple[float, float, float, float]], size: tuple[int, int]
 ) -> None:
     columns = np.array(values, np.float64).reshape(-1, 4).T
-    check_size(vector_field(*columns, *size, extent=(0, 2048, 0, 4176), unit="mas", title="WCS"), *size)
+    check_size(vector_field([Arrows(*columns)], *size, extent=(0, 2048, 0, 4176), unit="mas", title="WCS"), *size)
 
 
 def test_a_dot_is_where_its_value_is() -> None:
@@ -79,7 +80,7 @@ def test_points_out_of_range_are_counted() -> None:
 
 def test_no_points_are_said_to_be_none() -> None:
     assert "no points" in "".join(text_of(plot([Series([math.nan], [1.0])], 40, 10, title="t")))
-    assert "no points" in "".join(text_of(vector_field([], [], [], [], 40, 10, extent=(0, 1, 0, 1), unit="mas")))
+    assert "no points" in "".join(text_of(vector_field([], 40, 10, extent=(0, 1, 0, 1), unit="mas")))
 
 
 def test_a_plot_too_small_says_what_it_needs() -> None:
@@ -94,23 +95,98 @@ def test_a_line_is_drawn_between_its_points_and_broken_by_nan() -> None:
     assert sum(0x2800 < ord(character) <= 0x28FF for character in broken) < dots
 
 
+FIELD = (0.0, 2048.0, 0.0, 4176.0)
+
+
 def test_a_field_of_equal_vectors_is_drawn_equal_and_to_scale() -> None:
     x, y = (grid.ravel() for grid in np.meshgrid([500.0, 1500.0], [1000.0, 3000.0]))
-    lines = text_of(vector_field(x, y, np.full(4, 50.0), np.zeros(4), 78, 22, extent=(0, 2048, 0, 4176), unit="mas"))
+    lines = text_of(vector_field([Arrows(x, y, np.full(4, 50.0), np.zeros(4))], 78, 22, extent=FIELD, unit="mas"))
     rows = [line for line in lines[:-1] if "o" in line]
     assert len(rows) == 2
-    tails = [line.split("o")[1].rstrip("⠀ ") for line in rows]
-    assert len(tails[0]) == len(tails[1]) > 0
-    assert "50 mas" in lines[-1]
+    for line in rows:
+        assert line.count("→") == 2
+        assert len(line.split("→")[0].split("o")[1]) == 2  # three columns from tail to head
     assert "4 vectors" in lines[-1]
 
 
-def test_vectors_point_up_where_they_are_positive() -> None:
-    lines = text_of(vector_field([5.0], [5.0], [0.0], [10.0], 60, 22, extent=(0, 10, 0, 10), unit="px"))
-    row = next(index for index, line in enumerate(lines) if "o" in line)
-    column = lines[row].index("o")
-    above = "".join(line[column] for line in lines[row - 2 : row])
-    assert all(ord(character) > 0x2800 for character in above)
+@pytest.mark.parametrize("length", [0.003, 4.0, 7e5])
+def test_a_typical_vector_is_three_columns_long_whatever_its_length(length: float) -> None:
+    lines = text_of(vector_field([Arrows([500.0], [2000.0], [length], [0.0])], 78, 22, extent=FIELD, unit="mas"))
+    (row,) = (line for line in lines[1:-1] if "o" in line)
+    assert row.index("→") - row.index("o") == 3
+    bar = lines[-1][lines[-1].index("├") + 1 : lines[-1].index("┤")]
+    key = float(lines[-1].split("┤")[1].split()[0])
+    assert len(bar) == pytest.approx(key / length * 3, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("dx", "dy", "head"),
+    [(1, 0, "→"), (1, 1, "↗"), (0, 1, "↑"), (-1, 1, "↖"), (-1, 0, "←"), (-1, -1, "↙"), (0, -1, "↓"), (1, -1, "↘")],
+)
+def test_arrows_point_where_their_vectors_do(dx: float, dy: float, head: str) -> None:
+    lines = text_of(vector_field([Arrows([5.0], [5.0], [dx], [dy])], 60, 22, extent=(0, 10, 0, 10), unit="px"))
+    tail = next((line.index("o"), row) for row, line in enumerate(lines) if "o" in line)
+    tip = next((line.index(head), row) for row, line in enumerate(lines) if head in line)
+    assert np.sign(tip[0] - tail[0]) == dx
+    assert np.sign(tail[1] - tip[1]) == dy
+
+
+def test_arrows_can_be_told_apart_and_read_in_ascii() -> None:
+    kinds = [Arrows([2.0], [5.0], [1.0], [1.0], "o"), Arrows([7.0], [5.0], [1.0], [-1.0], "x")]
+    text = to_ascii("\n".join(text_of(vector_field(kinds, 60, 22, extent=(0, 10, 0, 10), unit="px"))))
+    assert text.isascii()
+    assert all(character in text for character in "ox/\\")
+    assert "?" not in text
+
+
+def test_one_vector_a_hundred_times_longer_is_cut_and_leaves_the_others_as_they_were() -> None:
+    x, y = np.linspace(200, 1800, 9), np.full(9, 2000.0)
+    dx = np.full(9, 2.0)
+    calm = vector_field([Arrows(x, y, dx, np.zeros(9))], 78, 22, extent=FIELD, unit="mas")
+    dx[4] = 200.0
+    wild = vector_field([Arrows(x, y, dx, np.zeros(9))], 78, 22, extent=FIELD, unit="mas")
+    assert text_of(calm)[-1].strip() in text_of(wild)[-1]
+    assert "1 longer than drawn" in text_of(wild)[-1]
+    assert "longer" not in text_of(calm)[-1]
+
+
+@given(st.integers(0, 400), st.integers(1, 1000))
+def test_local_means_are_those_of_numpy(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(0, 2048, count), rng.uniform(0, 4176, count)
+    dx, dy = rng.normal(3, 0.5, count), rng.normal(-1, 0.5, count)
+    half = count // 2
+    kinds = [Arrows(x[:half], y[:half], dx[:half], dy[:half]), Arrows(x[half:], y[half:], dx[half:], dy[half:], "x")]
+    means = local_means(kinds, FIELD, 78, 22)
+    drawn = [int(tail) if tail != "+" else 10 for tail in means.tails]
+    assert sum(drawn) <= count
+    across, down = (len(np.unique(np.asarray(axis))) for axis in (means.x, means.y))
+    if count:
+        counts, *edges = np.histogram2d(x, y, (across, down), ((0, 2048), (0, 4176)))
+        if counts.all():  # else a row of the grid may be empty, and numpy's grid another one
+            total = np.histogram2d(x, y, edges, weights=dx)[0]
+            expected = (total / counts).T.ravel()
+            np.testing.assert_allclose(np.asarray(means.dx), expected)
+
+
+def test_a_vector_far_off_takes_no_part_in_the_means() -> None:
+    x, y = np.full(8, 1000.0), np.full(8, 2000.0)
+    dx = np.full(8, 1.0)
+    dx[3] = 500.0
+    means = local_means([Arrows(x, y, dx, np.zeros(8))], FIELD, 78, 22)
+    assert list(means.tails) == ["7"]
+    assert np.asarray(means.dx).tolist() == [1.0]
+
+
+@given(st.floats(0, 40), st.floats(0.01, 30), st.integers(2, 12))
+def test_labels_of_a_clock_are_few_round_and_inside(low: float, span: float, most: int) -> None:
+    labels = clock_labels(low, low + span, most)
+    assert len(labels) <= most
+    for hours, text in labels:
+        assert low - 1e-6 <= hours <= low + span + 1e-6
+        assert text == f"{round(60 * hours) // 60 % 24:02d}:{round(60 * hours) % 60:02d}"
+    if span > 0.1:
+        assert labels
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(1, 12))

@@ -125,6 +125,8 @@ def _screens() -> Iterator[Action]:
     yield Action("next_plot", "triage", ("m",), "Plot",
                  "Next plot: residuals of the WCS, of the zeropoint by magnitude and by colour, the night.",
                  shown=True)
+    yield Action("every_star", "triage", ("e",), "Every star",
+                 "In the plot of WCS residuals draw every star, local means, or what can be read.", ("rows",))
     yield Action("by_visit", "triage", ("t",), "Visits", "Show a row for each visit, or for each CCD.", ("rows",))
     yield Action("night_summary", "triage", ("M",), "Summary", "Write a summary of the night in Markdown.", ("rerun",),
                  command="safelight export --summary")

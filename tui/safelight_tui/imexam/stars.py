@@ -159,7 +159,7 @@ def radial_profile(target: Target) -> Examination:
     distance = np.hypot(columns - star.centre[0], rows - star.centre[1])
     near = (distance <= PROFILE_RADIUS) & ~star.box.mask
     pixels = Series(distance[near], star.box.data[near] - star.sky, "pixels")
-    mean = Series(star.radius, star.value, "mean", "accent", style="line")
+    mean = Series(star.radius, star.value, "mean", "accent", "o")
 
     def draw(width: int, height: int) -> list[PlotLine]:
         return plot([pixels, mean], width, height, title="radial profile", x_label="radius, pixels", y_label="ADU")

@@ -11,7 +11,14 @@ from safelight_tui.widgets.text_pane import TextLine
 
 __all__ = ["detail_lines"]
 
-_LABEL = 18
+_UNITS = ("_arcsec", "_mag", "_mas", "_e")  # at the end of a name; the unit stands after the value
+
+
+def _label(name: str) -> str:
+    return next((name.removesuffix(unit) for unit in _UNITS if name.endswith(unit)), name)
+
+
+_LABEL = max(len(_label(column.name)) for column in COLUMNS)
 
 
 def detail_lines(row: Mapping[str, Any]) -> list[TextLine]:
@@ -34,9 +41,8 @@ def detail_lines(row: Mapping[str, Any]) -> list[TextLine]:
             continue
         unit = f" {column.unit}" if column.unit else ""
         text = f"{number(value, column.decimals)}{unit}"
-        label = column.name.removesuffix("_arcsec").removesuffix("_mag").removesuffix("_mas").removesuffix("_e")
         outlier = column.name in outliers
         lines.append(
-            TextLine(f"{text} !" if outlier else text, "bad" if outlier else "", f"{label[:_LABEL]:<{_LABEL}} ")
+            TextLine(f"{text} !" if outlier else text, "bad" if outlier else "", f"{_label(column.name):<{_LABEL}} ")
         )
     return lines

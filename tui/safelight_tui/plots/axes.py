@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Axis", "drawable", "range_of", "ticks"]
+__all__ = ["Axis", "clock_labels", "drawable", "range_of", "ticks"]
+
+_CLOCK_STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720)  # minutes
 
 
 def drawable(values: ArrayLike) -> NDArray[np.float64]:
@@ -44,6 +46,16 @@ def ticks(low: float, high: float, most: int) -> list[float]:
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         if last - first + 1 <= most:
             return [number * step for number in range(first, last + 1)]
+    return []
+
+
+def clock_labels(low: float, high: float, most: int) -> list[tuple[float, str]]:
+    """At most `most` round times of day, ``HH:MM``, between two numbers of hours (24 and more: the next day)."""
+    for step in _CLOCK_STEPS:
+        first, last = math.ceil(60 * low / step - 1e-9), math.floor(60 * high / step + 1e-9)
+        if last - first + 1 <= most:
+            minutes = [number * step for number in range(first, last + 1)]
+            return [(minute / 60, f"{minute // 60 % 24:02d}:{minute % 60:02d}") for minute in minutes]
     return []
 
 

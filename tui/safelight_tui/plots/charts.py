@@ -1,9 +1,8 @@
-"""Plots as lines of text: points, lines, and fields of vectors, with axes, labels and a key."""
+"""Plots as lines of text: points and lines, with axes, labels and a key."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from safelight_tui.plots.axes import Axis, drawable, range_of
 from safelight_tui.plots.canvas import Canvas, PlotLine, centred
 
-__all__ = ["Series", "plot", "vector_field"]
+__all__ = ["Series", "plot", "too_small"]
+
+Ticks = Callable[[float, float, int], list[tuple[float, str]]]
 
 SMALLEST = (24, 6)
 """Columns and rows below which a plot only says what it needs."""
@@ -49,7 +50,8 @@ class Series:
         return drawable(self.x), drawable(self.y)
 
 
-def _too_small(width: int, height: int) -> list[PlotLine] | None:
+def too_small(width: int, height: int) -> list[PlotLine] | None:
+    """Lines that say what a plot needs; None where there is room."""
     if width >= SMALLEST[0] and height >= SMALLEST[1]:
         return None
     text = f"a plot needs {SMALLEST[0]}x{SMALLEST[1]}"
@@ -68,6 +70,7 @@ def plot(
     y_range: tuple[float, float] | None = None,
     y_reversed: bool = False,
     levels: Sequence[float] = (0.0,),
+    x_ticks: Ticks | None = None,
 ) -> list[PlotLine]:
     """Points and lines over axes.
 
@@ -81,8 +84,11 @@ def plot(
         Small values at the top, as magnitudes are drawn.
     levels : sequence of float
         Values of y drawn as a dotted line where they lie in the range.
+    x_ticks : callable, optional
+        (low, high, most) -> places and texts of the labels of the x axis, e.g. `clock_labels`; round numbers if left
+        out.
     """
-    small = _too_small(width, height)
+    small = too_small(width, height)
     if small is not None:
         return small
     arrays = [one.arrays for one in series]
@@ -103,7 +109,7 @@ def plot(
             places = np.arange(0.0, canvas.dots[0], 4.0)
             canvas.dot(places, np.full(len(places), float(y_axis.place(level))), "dim")
     outside = sum(_draw(canvas, x_axis, y_axis, one) for one in series)
-    return _framed(canvas, margin, x_axis, y_axis, _title(title, series, outside), x_label, y_label, y_labels)
+    return _framed(canvas, margin, x_axis, y_axis, _title(title, series, outside), x_label, y_label, y_labels, x_ticks)
 
 
 def _title(title: str, series: Sequence[Series], outside: int) -> str:
@@ -138,6 +144,7 @@ def _framed(
     x_label: str,
     y_label: str,
     y_labels: Sequence[tuple[float, str]],
+    x_ticks: Ticks | None,
 ) -> list[PlotLine]:
     width = canvas.width + margin
     by_row = {round(float(y_axis.place(value))) // 4: text for value, text in y_labels}
@@ -147,14 +154,16 @@ def _framed(
         label = by_row.get(row)
         edge = "┤" if label is not None else "│"
         out.append([((label or "").rjust(margin - 1) + edge, "dim"), *line])
-    out.extend(_x_axis(canvas.width, margin, x_axis, x_label))
+    most = max(2, canvas.width // 12)
+    labels = x_ticks(x_axis.low, x_axis.high, most) if x_ticks else x_axis.labels(most)
+    out.extend(_x_axis(canvas.width, margin, x_axis, x_label, labels))
     return out
 
 
-def _x_axis(columns: int, margin: int, axis: Axis, label: str) -> list[PlotLine]:
+def _x_axis(columns: int, margin: int, axis: Axis, label: str, labels: Sequence[tuple[float, str]]) -> list[PlotLine]:
     rule, numbers = ["─"] * columns, [" "] * (columns + margin)
     free = 0
-    for value, text in axis.labels(max(2, columns // 12)):
+    for value, text in labels:
         column = round(float(axis.place(value))) // 2
         start = max(0, min(margin + column - len(text) // 2, columns + margin - len(text)))
         if not 0 <= column < columns:
@@ -172,77 +181,3 @@ def _x_axis(columns: int, margin: int, axis: Axis, label: str) -> list[PlotLine]
         kept = "".join(numbers)[: columns + margin - len(label) - 1].rsplit(" ", 1)[0]
         lines[1] = [(kept.ljust(columns + margin - len(label)) + label, "dim")] if len(label) < columns else lines[1]
     return lines
-
-
-def vector_field(
-    x: ArrayLike,
-    y: ArrayLike,
-    dx: ArrayLike,
-    dy: ArrayLike,
-    width: int,
-    height: int,
-    *,
-    extent: tuple[float, float, float, float],
-    unit: str,
-    title: str = "",
-    key: float | None = None,
-    tone: str = "",
-) -> list[PlotLine]:
-    """Vectors at their places over a field drawn to scale, e.g. residuals of a WCS over a CCD.
-
-    Parameters
-    ----------
-    x, y : (N,) float
-        Places, in the units of `extent`.
-    dx, dy : (N,) float
-        Vectors, in `unit`. Their dots begin at the place, marked with ``o``.
-    extent : (left, right, bottom, top)
-        Of the field.
-    key : float, optional
-        Length drawn as the key, about an eighth of the field; a round number near the median when left out.
-    """
-    small = _too_small(width, height)
-    if small is not None:
-        return small
-    px, py, vx, vy = (drawable(values) for values in (x, y, dx, dy))
-    known = np.isfinite(px) & np.isfinite(py) & np.isfinite(vx) & np.isfinite(vy)
-    px, py, vx, vy = px[known], py[known], vx[known], vy[known]
-    left, right, bottom, top = extent
-    rows = height - 2  # title and key
-    scale = min((2 * width - 1) / (right - left), (4 * rows - 1) / (top - bottom))
-    canvas = Canvas(math.ceil((right - left) * scale / 2 + 0.5), rows)
-    down = canvas.dots[1]
-    across = (px - left) * scale
-    along = (down - (top - bottom) * scale) / 2 + (top - py) * scale
-    _box(canvas, (right - left) * scale, (top - bottom) * scale)
-    key = key or _round_key(np.hypot(vx, vy))
-    stretch = canvas.dots[0] / 8 / key
-    for x0, y0, step_x, step_y in zip(across, along, vx * stretch, vy * stretch, strict=True):
-        canvas.line(x0, y0, x0 + step_x, y0 - step_y, tone)
-    canvas.characters(across, along, "o", tone)
-    indent = (width - canvas.width) // 2
-    filler = width - canvas.width - indent
-    lines = [[(" " * indent, ""), *line, (" " * filler, "")] for line in canvas.lines()]
-    bar = "─" * max(1, round(key * stretch / 2))
-    legend = f"{bar} {key:g} {unit}   {len(px)} vectors" if len(px) else "no points"
-    return [centred(title, width), *lines, centred(legend, width, "dim")]
-
-
-def _box(canvas: Canvas, across: float, along: float) -> None:
-    """The edges of the field, dotted."""
-    top = (canvas.dots[1] - along) / 2
-    right, bottom = min(across, canvas.dots[0] - 1), min(top + along, canvas.dots[1] - 1)
-    columns, rows = np.arange(0.0, right + 0.5, 3.0), np.arange(top, bottom + 0.5, 3.0)
-    for row in (top, bottom):
-        canvas.dot(columns, np.full(len(columns), row), "dim")
-    for column in (0.0, right):
-        canvas.dot(np.full(len(rows), column), rows, "dim")
-
-
-def _round_key(lengths: NDArray[np.float64]) -> float:
-    """1, 2 or 5 times a power of ten, near the median length."""
-    typical = float(np.median(lengths)) if len(lengths) else 1.0
-    if not 1e-30 < typical < 1e30:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(typical))
-    return min((factor * power for factor in (1, 2, 5, 10)), key=lambda value: abs(math.log(value / typical)))

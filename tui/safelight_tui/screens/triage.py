@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.events import Resize
-from textual.timer import Timer
 from textual.widget import Widget
 
 from safelight.errors import DataIdError, SafelightError
 from safelight.processccd.narrowing import Narrowing, parse_narrowing
 from safelight_tui.actions import ACTIONS
-from safelight_tui.marks.reading import Judged, read_judged, read_signature, undo_last, write_verdict
+from safelight_tui.marks.reading import Judged, read_judged, read_signature
 from safelight_tui.metrics.detail import detail_lines
-from safelight_tui.metrics.plots import PLOTS, Draw, color_plot, magnitude_plot, night_plot, sentence, wcs_plot
-from safelight_tui.metrics.residuals import Residuals, read_residuals
-from safelight_tui.metrics.rows import METRICS, data_id_of, full_id, is_problem
+from safelight_tui.metrics.rows import METRICS, data_id_of, is_problem
 from safelight_tui.metrics.table import MetricsTable, by_visit
-from safelight_tui.screens.mode import ModeScreen
+from safelight_tui.screens.triage_judging import JudgingScreen
 from safelight_tui.session.reruns import RerunView
 from safelight_tui.widgets.line_table import LineTable
 from safelight_tui.widgets.narrow_bar import NarrowBar
@@ -34,12 +29,9 @@ __all__ = ["TriageScreen"]
 
 MARKS_EVERY_S = 3.0
 """How often marks of other observers are looked for."""
-SETTLE_S = 0.15
-"""Rest of the cursor before a CCD's residuals are read."""
-_KEPT = 64
 
 
-class TriageScreen(ModeScreen):
+class TriageScreen(JudgingScreen):
     """Table above, plot and details below."""
 
     MODE = "triage"
@@ -59,15 +51,9 @@ class TriageScreen(ModeScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._judged: Judged | None = None
         self._source: RerunView | None = None
-        self._table = MetricsTable.of(())
         self._narrowing = Narrowing()
-        self._per_visit = False
         self._sort: tuple[str, bool] | None = None
-        self._plot = "wcs"
-        self._residuals: OrderedDict[tuple[str, str], Residuals | SafelightError] = OrderedDict()
-        self._settling: Timer | None = None
         self._reading = self._read_again = False
 
     def compose_body(self) -> ComposeResult:
@@ -88,11 +74,6 @@ class TriageScreen(ModeScreen):
         """Details stand beside the plot where there is room."""
         super().on_resize(event)
         self.set_class(event.size.width >= 100, "-wide")
-
-    @property
-    def table(self) -> LineTable:
-        """The table of metrics."""
-        return self.query_one("#metrics", LineTable)
 
     def first_pane(self) -> Widget | None:
         """The table."""
@@ -142,7 +123,7 @@ class TriageScreen(ModeScreen):
         before = self._judged
         self._judged = judged
         if before is not None and before.rerun != judged.rerun:
-            self._residuals.clear()
+            self.forget_plots()
         self._show_rows()
         if self._read_again:
             self._read_again = False
@@ -160,11 +141,6 @@ class TriageScreen(ModeScreen):
         self.shell.controller.ask(lambda butler: read_signature(judged.path), compare, group="triage marks")
 
     # --- the table --------------------------------------------------------------------------------------------------
-
-    @property
-    def rows(self) -> Sequence[Mapping[str, Any]]:
-        """All CCDs of the rerun."""
-        return self._judged.rows if self._judged is not None else ()
 
     def _show_rows(self) -> None:
         rows: Sequence[Mapping[str, Any]] = by_visit(self.rows) if self._per_visit else self.rows
@@ -232,22 +208,6 @@ class TriageScreen(ModeScreen):
 
     # --- the CCD under the cursor -----------------------------------------------------------------------------------
 
-    @property
-    def current(self) -> Mapping[str, Any] | None:
-        """The row under the cursor."""
-        row_id = self.table.row_id
-        return self._table.rows[row_id] if row_id is not None and row_id < len(self._table.rows) else None
-
-    def _ccds_of(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-        if self._per_visit:
-            return [data_id_of(one) for one in self.rows if one.get("visit") == row.get("visit")]
-        return [data_id_of(row)]
-
-    def chosen(self) -> list[dict[str, Any]]:
-        """Data IDs that an action is about: of the marked rows, else of the row under the cursor."""
-        rows = [self._table.rows[row_id] for row_id in self.table.marked_ids if row_id < len(self._table.rows)]
-        return [data_id for row in rows for data_id in self._ccds_of(row)]
-
     def on_line_table_cursor_moved(self) -> None:
         """Show plot and details of another CCD; its row is the one that other screens show."""
         self._show_current()
@@ -260,113 +220,6 @@ class TriageScreen(ModeScreen):
             found = session.catalogue.row_of(data_id_of(row))
             session.cursor_row = session.cursor_row if found is None else found
         self._draw()
-
-    def _draw(self) -> None:
-        self.query_one("#plot", PlotView).show(self._drawing(self.current))
-
-    def _drawing(self, row: Mapping[str, Any] | None) -> Draw:
-        if self._plot in ("seeing", "zeropoint"):
-            metric = "fwhm_arcsec" if self._plot == "seeing" else "zeropoint_mag"
-            return night_plot(self.rows, metric, row.get("visit") if row else None)
-        if row is None or self._per_visit:
-            return sentence(f"{PLOTS[self._plot]} is of one CCD (t shows CCDs, m another plot)" if row else "")
-        if not str(row.get("status")).startswith("done"):
-            return sentence(str(row.get("message") or "no result"))
-        found = self._residuals.get(self._key(row))
-        if found is None:
-            self._read_soon()
-            return sentence(f"{PLOTS[self._plot]}: reading")
-        if isinstance(found, SafelightError):
-            return sentence(found.message)
-        return {"wcs": wcs_plot, "magnitude": magnitude_plot, "color": color_plot}[self._plot](found)
-
-    def _key(self, row: Mapping[str, Any]) -> tuple[str, str]:
-        return (self._judged.rerun if self._judged else "", repr(data_id_of(row)))
-
-    def _read_soon(self) -> None:
-        if self._settling is not None:
-            self._settling.stop()
-        self._settling = self.set_timer(SETTLE_S, self._read_residuals)
-
-    def _read_residuals(self) -> None:
-        row, judged, session = self.current, self._judged, self.session
-        if row is None or judged is None or session is None or self._key(row) in self._residuals:
-            return
-        key, data_id = self._key(row), full_id(row)
-        root, rerun = session.root, judged.rerun
-
-        def work(_: Any) -> Residuals:
-            from safelight.butler.butler import Butler
-
-            return read_residuals(Butler(root, rerun=rerun), data_id)
-
-        self.shell.controller.ask(
-            work,
-            lambda found: self._keep(key, found),
-            failed=lambda error: self._keep(key, error),
-            group="triage residuals",
-        )
-
-    def _keep(self, key: tuple[str, str], found: Residuals | SafelightError) -> None:
-        self._residuals[key] = found
-        while len(self._residuals) > _KEPT:
-            self._residuals.popitem(last=False)
-        self._draw()
-
-    def action_next_plot(self) -> None:
-        """The next plot."""
-        names = list(PLOTS)
-        self._plot = names[(names.index(self._plot) + 1) % len(names)]
-        self._draw()
-
-    # --- marks ------------------------------------------------------------------------------------------------------
-
-    def action_judge_good(self) -> None:
-        """Mark as good."""
-        self._judge("good")
-
-    def action_judge_bad(self) -> None:
-        """Mark as bad."""
-        self._judge("bad")
-
-    def action_judge_look(self) -> None:
-        """Mark as to be looked at again."""
-        self._judge("look")
-
-    def _judge(self, verdict: Literal["good", "bad", "look"]) -> None:
-        data_ids, path = self.chosen(), self._path()
-        if data_ids and path is not None:
-            self._write(lambda: write_verdict(path, data_ids, verdict))
-
-    def action_comment(self) -> None:
-        """Comment on the marked CCDs."""
-        data_ids, path = self.chosen(), self._path()
-        if not data_ids or path is None:
-            return
-        target = path
-
-        def answered(text: str) -> None:
-            self._write(lambda: write_verdict(target, data_ids, None, text))
-
-        what = f"{len(data_ids)} CCDs" if len(data_ids) > 1 else " ".join(map(str, data_ids[0].values()))
-        self.query_one(PromptLine).ask(f"comment on {what}:", answered)
-
-    def action_undo(self) -> None:
-        """Take back the last mark."""
-        path = self._path()
-        if path is not None:
-            target = path
-            self._write(lambda: undo_last(target))
-
-    def _path(self) -> Path | None:
-        return self._judged.path if self._judged is not None else None
-
-    def _write(self, work: Any) -> None:
-        def written(sentence_: str) -> None:
-            self.notify(sentence_, markup=False, timeout=3)
-            self._read()
-
-        self.shell.controller.ask(lambda butler: work(), written)
 
     # --- leaving the screen -----------------------------------------------------------------------------------------
 
@@ -416,53 +269,6 @@ class TriageScreen(ModeScreen):
     def action_run(self) -> None:
         """Running begins with a plan."""
         self.action_plan()
-
-    def action_copy_ids(self) -> None:
-        """Copy the chosen CCDs as --id text."""
-        from safelight.processccd.judged import id_text
-
-        self.shell.controller.copy(id_text(self.chosen()).strip())
-
-    def action_copy_command(self) -> None:
-        """Copy the command that exports what is in view."""
-        session = self.session
-        if session is None or self._judged is None:
-            return
-        import shlex
-
-        words = self.query_one(NarrowBar).input.value.strip()
-        only = f" --only {shlex.quote(words)}" if words else ""
-        root, rerun = shlex.quote(str(session.root)), shlex.quote(self._judged.rerun)
-        self.shell.controller.copy(f"safelight export {root} --rerun {rerun}{only}")
-
-    def action_write_file(self) -> None:
-        """Write the rows in view to a file."""
-        if self._judged is None:
-            return
-        self.query_one(PromptLine).ask(
-            "write to (.txt --id, .csv, .ecsv, .md):", self._write_rows, f"{Path(self._judged.rerun).name}.csv"
-        )
-
-    def action_night_summary(self) -> None:
-        """Write the summary of the night."""
-        if self._judged is not None:
-            name = f"{Path(self._judged.rerun).name}-night.md"
-            self.query_one(PromptLine).ask("write the summary to:", self._write_rows, name)
-
-    def _write_rows(self, name: str) -> None:
-        judged, session = self._judged, self.session
-        if judged is None or session is None or not name.strip():
-            return
-        from safelight_tui.marks.writing import write_rows
-
-        path = Path(name.strip()).expanduser()
-        rows = [self._table.rows[row] for row in self._table.order.tolist()]
-        every = judged.rows if path.suffix == ".md" or self._per_visit else rows
-        root = str(session.root)
-        self.shell.controller.ask(
-            lambda butler: write_rows(path, every, rerun=judged.rerun, repository=root),
-            lambda sentence_: self.notify(sentence_, markup=False),
-        )
 
     def action_compare(self) -> None:
         """Compare with another rerun."""
