@@ -23,6 +23,7 @@ from safelight_tui.controller import Controller
 from safelight_tui.feed import CatalogueChanged, Feed, FeedChanged
 from safelight_tui.jobs import JobEnded, Jobs
 from safelight_tui.night import NightWatch
+from safelight_tui.runs.workers import Workers
 from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.session.session import Session
 from safelight_tui.state import Remembered, load_state, save_state, state_path
@@ -107,6 +108,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         self.clock = clock
         self.jobs = Jobs(self.post_message)
         self.controller = Controller(self)
+        self.workers = Workers()
         self.session: Session | None = None
         self.feed: Feed | None = None
         self.root = root
@@ -299,9 +301,18 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         if len(self.screen_stack) > 1:
             self.pop_screen()
         elif self.current_mode in ("browse", "start") and (self.session is None or self.current_mode == "browse"):
-            self.exit()
+            self.leave()
         else:
             self.switch_mode(self._modes_before.pop() if self._modes_before else "browse")
+
+    def leave(self) -> None:
+        """Quit; first ask where a run works in this very program and would end with it."""
+        if not self.workers.in_program:
+            self.exit()
+            return
+        from safelight_tui.widgets.run_quit import QuitDialog
+
+        self.push_screen(QuitDialog(self.workers), lambda over: self.exit() if over else None)
 
     async def action_close(self) -> None:
         """Go back, but never out."""
@@ -378,7 +389,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         word, _, rest = text.partition(" ")
         rest = rest.strip()
         if word == "q":
-            self.exit()
+            self.leave()
         elif word == "theme" and rest in THEMES:
             self.choose_theme(rest)
         elif word == "open" and rest:
@@ -429,10 +440,10 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         """Open the palette."""
         from textual.command import CommandPalette
 
-        from safelight_tui.actions.palette import ActionProvider
+        from safelight_tui.actions.palette import ActionPalette
 
         if not CommandPalette.is_open(cast(App[object], self)):
-            self.push_screen(CommandPalette(providers=[ActionProvider], placeholder="Search all actions"))
+            self.push_screen(ActionPalette())
 
     def action_help(self) -> None:
         """Show the keys and the purpose of the pane in focus."""

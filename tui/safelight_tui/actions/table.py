@@ -25,6 +25,7 @@ def _everywhere() -> Iterator[Action]:
     yield Action("help", c, ("?", "f1"), "Help", "Show the keys and the purpose of the pane in focus.", shown=True)
     yield Action("suspend_to_shell", c, ("!",), "Shell", "Open a shell in the repository; leave it to return.",
                  ("suspendable",))
+    yield Action("messages", c, ("W",), "What rang", "Show what has rung: failures, ends of runs, alarms; with the time.")
     yield Action("redraw", c, ("ctrl+l",), "Redraw", "Paint the whole screen again.")
     yield Action("close", c, ("backspace",), "Close", "Go back to what was open before.")
     yield Action("back", c, ("q",), "Back",
@@ -193,9 +194,9 @@ ACTIONS = Registry(
         "plan": (*_LIST, "table", "data_ids", "plan"),
         "run": (*_LIST, "table", "data_ids", "run", "following"),
         "logs": (*_LIST, "following"),
-        "triage": (*_LIST, "table", "data_ids", "triage"),
+        "triage": (*_LIST, "table", "data_ids", "triage", "following"),
         "compare": (*_LIST, "table", "compare"),
-        "image": ("image",),
+        "image": ("image", "following"),
     },
 )
 """The one registry: bindings, palette, help, the README's table and the user's key map are made from it."""

@@ -62,7 +62,6 @@ class BrowseScreen(ModeScreen):
         self._known: KnownFiles | None = None
         self._placed = False
         self._stale = False
-        self._follow = False
         self._subject: tuple[str, Hashable] | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -143,6 +142,8 @@ class BrowseScreen(ModeScreen):
             self._show_count(session)
         if self.bar.is_open and what & {"session", "catalogue"}:
             self._apply(self.bar.text)  # typed before the frames were there
+        if "cursor" in what and self._placed and self.shell.night.following:
+            self._go_to_followed(session)
         if what & {"feed", "cursor", "session", "catalogue", "selection"}:
             self._show_detail(again="feed" in what)
 
@@ -151,8 +152,8 @@ class BrowseScreen(ModeScreen):
         self.table.show(DataIdModel(session), stale=self._stale)
         if not self._placed and len(session.selection):
             self._place_cursor(session)
-        elif self._follow:
-            self._go_to_newest(session)
+        elif self.shell.night.following:
+            self._go_to_followed(session)
         row = self.table.row_id
         if self._placed and row is not None:  # another selection puts other frames under a cursor that did not move
             session.cursor_row = row
@@ -391,10 +392,16 @@ class BrowseScreen(ModeScreen):
 
     def action_follow(self) -> None:
         """Follow the newest visit, or stay."""
-        self._follow = not self._follow
-        self.notify("Following the newest visit." if self._follow else "Staying here.", timeout=2, markup=False)
-        if self._follow and self.session is not None:
-            self._go_to_newest(self.session)
+        self.shell.night.toggle_following()
+
+    def followed_panes(self) -> Collection[Widget]:
+        """The table."""
+        return (self.table,)
+
+    def _go_to_followed(self, session: Session) -> None:
+        place = session.selection.place_of(session.cursor_row) if session.cursor_row is not None else None
+        if place is not None:
+            self.table.move_to(place)
 
     # --- what is done with data IDs ---------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ class ImageScreen(SavingScreen):
         "cursor as IRAF's imexamine does. o source, x match, * reference star without a source; mask planes: B bad, "
         "S saturated, C cosmic ray, N no data, U suspect, K crosstalk, E edge, I interpolated."
     )
-    BINDINGS = ACTIONS.bindings("image")
+    BINDINGS = ACTIONS.bindings("image", "following")
 
     DEFAULT_CSS = """
     ImageScreen > .line { height: 1; background: $panel; padding: 0 1; }
@@ -106,6 +106,8 @@ class ImageScreen(SavingScreen):
         """Show the CCD under the cursor of the table of data IDs."""
         if what & {"session", "cursor", "catalogue"} or self._shown is None:
             self._want()
+        elif "feed" in what and self.shell.night.following and self._mosaic is None:
+            self._want()  # the frame that is followed may have been calibrated
 
     def _row(self) -> int | None:
         session = self.session
@@ -169,6 +171,14 @@ class ImageScreen(SavingScreen):
 
     def _say(self, text: str) -> None:
         self.query_one("#about", Static).update(text)
+
+    def action_follow(self) -> None:
+        """Follow the newest visit, or stay."""
+        self.shell.night.toggle_following()
+
+    def followed_panes(self) -> Collection[Widget]:
+        """The image."""
+        return (self.view,)
 
     def action_next_kind(self) -> None:
         """Raw, after ISR, calibrated."""

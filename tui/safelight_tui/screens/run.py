@@ -24,10 +24,11 @@ from safelight_tui.widgets.footer_line import FooterLine
 from safelight_tui.widgets.line_input import LineInput
 from safelight_tui.widgets.line_table import LineTable
 from safelight_tui.widgets.log_view import LogView
+from safelight_tui.widgets.notices_dialog import notice_lines
 from safelight_tui.widgets.run_metric_picker import STATUS_ONLY, MetricPicker
 from safelight_tui.widgets.run_model import RunModel
 from safelight_tui.widgets.run_picker import RunPicker, run_state
-from safelight_tui.widgets.status import Status
+from safelight_tui.widgets.status import ALARM_SIGN, Status
 from safelight_tui.widgets.text_pane import TextLine, TextPane
 
 if TYPE_CHECKING:
@@ -247,7 +248,8 @@ class RunScreen(LaunchingScreen):
             if value is not None:
                 values.append(value)
             if state.data_id.get("visit") == self._visit:
-                states[int(state.data_id.get("ccd", 0))] = CellState(state.status, value)
+                alarm = bool(self._ringing(run, state))
+                states[int(state.data_id.get("ccd", 0))] = CellState(state.status, value, alarm)
         if self._metric is not None and values:
             ordered = sorted(values)
             low, high = ordered[len(ordered) // 20], ordered[-1 - len(ordered) // 20]
@@ -258,6 +260,12 @@ class RunScreen(LaunchingScreen):
         ccd = run.ccds[self._ccd].data_id.get("ccd") if self._ccd else None
         if isinstance(ccd, int) and plane.cursor != ccd:
             plane.cursor = ccd
+
+    def _ringing(self, run: RunView, state: CcdState) -> list[str]:
+        """Sentences of the alarms that a CCD is beyond."""
+        session = self.session
+        rerun = session.feed.reruns.get(run.rerun) if session is not None else None
+        return [sentence for _, sentence in self.shell.night.alarms.of(rerun, state)]
 
     def _show_side(self, run: RunView) -> None:
         visits = list(dict.fromkeys(state.data_id.get("visit") for state in run.ccds.values()))
@@ -278,6 +286,7 @@ class RunScreen(LaunchingScreen):
                 TextLine(f"{run.host}:{run.pid}", label="process "),
                 TextLine(run.run, label="run     "),
                 TextLine(" ".join(run.command_line), "dim"),
+                *notice_lines(list(self.shell.night.notices), run.rerun)[:4],
             ]
         self.query_one("#run-side", TextPane).show(lines, keep_place=True)
 
@@ -289,14 +298,15 @@ class RunScreen(LaunchingScreen):
             if state.status.letter in "FB":
                 what = f"{state.words}: {state.message}" if state.status is Status.BLOCKED else what + f"  {state.code}"
             head = " ".join(str(state.data_id.get(key, "")) for key in ("visit", "ccd"))
-            text = f"{head} | {what}"
+            alarms = [f"{ALARM_SIGN} {sentence}" for sentence in self._ringing(run, state)]
+            text = "  ".join([f"{head} | {what}", *alarms])
         self.query_one("#run-stages", Static).update(text)
 
     def _show_table(self, run: RunView) -> None:
         table = self.query_one(LineTable)
         if self.has_class("-short"):
             return
-        model = RunModel(run, partial(self._now, run), table.size.width)
+        model = RunModel(run, partial(self._now, run), table.size.width, partial(self._ringing, run))
         table.show(model)
         place = model.place_of_name(self._ccd)
         if place is not None and table.cursor != place:
@@ -324,6 +334,9 @@ class RunScreen(LaunchingScreen):
 
     def _go_to(self, name: str) -> None:
         self._ccd = name
+        run = self.run_view
+        if self._follow and run is not None and run.live:
+            self.notify("Following is paused: you moved. f follows again.", timeout=4)
         self._follow = False
         self._show()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -147,7 +148,11 @@ class _RunFollower:
             heard = event.time
             self._take(event)
         if heard:
-            self.view = replace(self.view, ccds=dict(self._ccds), last_event=heard)
+            first = self.view.last_event == 0.0  # what is read at first may have been written long ago
+            now = time.time()
+            self.view = replace(
+                self.view, ccds=dict(self._ccds), last_event=heard, heard=min(heard, now) if first else now
+            )
         return bool(heard)
 
     def _take(self, event: events.Event) -> None:

@@ -86,6 +86,8 @@ class RunView:
     estimated_seconds: float | None = None
     ccds: Mapping[str, CcdState] = field(default_factory=dict)  # by name, "visit=903986 ccd=16", in the plan's order
     last_event: float = 0.0
+    heard: float = 0.0
+    """When its journal was last seen to grow, by the clock of this host; ``last_event`` is by the runner's."""
     finished: float = 0.0
     exit_code: int | None = None
     alive: bool = False

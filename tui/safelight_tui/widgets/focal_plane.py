@@ -18,7 +18,7 @@ from textual.widget import Widget
 from safelight_tui.actions import ACTIONS
 from safelight_tui.terminal.text import fit
 from safelight_tui.widgets.focal_layout import PlaneCell, neighbour
-from safelight_tui.widgets.status import Status, short_number
+from safelight_tui.widgets.status import ALARM_SIGN, Status, short_number
 from safelight_tui.widgets.styling import ComponentStyles
 
 __all__ = ["CellState", "FocalPlane", "MetricScale"]
@@ -26,10 +26,17 @@ __all__ = ["CellState", "FocalPlane", "MetricScale"]
 
 @dataclass(frozen=True, slots=True)
 class CellState:
-    """What is shown of one CCD: its status, and the value of the metric chosen (None: not there yet)."""
+    """What is shown of one CCD: its status, the value of the metric chosen (None: not there yet), and whether it is
+    beyond an alarm's threshold."""
 
     status: Status = Status.WAITING
     value: float | None = None
+    alarm: bool = False
+
+    @property
+    def tone(self) -> str:
+        """What it is coloured with."""
+        return "bad" if self.alarm else self.status.tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +204,7 @@ class FocalPlane(Widget, can_focus=True):
 
     def _cell_style(self, cell: PlaneCell) -> Style:
         state = self._states[cell.key]
-        tone = state.status.tone
+        tone = state.tone
         if self.scale is not None and (level := self.scale.level(state.value)):
             tone = level
         return self._style(tone, "cursor" if cell.key == self.cursor else "")
@@ -231,10 +238,12 @@ class FocalPlane(Widget, can_focus=True):
         state = self._states[cell.key]
         if line == 1:
             value = self.scale.written(state.value) if self.scale is not None else state.value
-            return " " + short_number(value, width - 1) if cell.planned else " " * width
+            sign = ALARM_SIGN if state.alarm else " "
+            return sign + short_number(value, width - 1) if cell.planned else " " * width
         if width == 2:
-            return state.status.letter.center(2)
-        return cell.label.rjust(3)[-3:] + state.status.letter
+            return state.status.letter + (ALARM_SIGN if state.alarm else " ")
+        one_line = self.cell_size[1] == 1
+        return cell.label.rjust(3)[-3:] + (ALARM_SIGN if state.alarm and one_line else state.status.letter)
 
     def _list_line(self, y: int) -> Strip:
         width, keys = self.size.width, sorted(self._cells)
@@ -248,7 +257,8 @@ class FocalPlane(Widget, can_focus=True):
         state = self._states[cell.key]
         value = short_number(state.value, 8) if state.value is not None else ""
         mark = ">" if cell.key == self.cursor else " "
-        text = f"{mark}ccd {cell.label:>3} {state.status.letter} {state.status.word:<22}{value}"
+        sign = f" {ALARM_SIGN}" if state.alarm else ""
+        text = f"{mark}ccd {cell.label:>3} {state.status.letter} {state.status.word:<22}{value}{sign}"
         return Strip([Segment(fit(text, width), self._cell_style(cell))], width)
 
     # --- moving -----------------------------------------------------------------------------------------------------

@@ -17,13 +17,16 @@ from safelight_tui.terminal.text import fit, width_of
 from safelight_tui.widgets.styling import ComponentStyles
 
 if TYPE_CHECKING:
+    from safelight_tui.night import NightWatch
     from safelight_tui.session.reruns import FeedSnapshot
 
 __all__ = ["HeaderLine", "age", "run_words"]
 
 MODES = ("browse", "plan", "run", "logs", "image", "triage")
 STALE_S = 30.0
-"""Silence of the feed after which the header says so."""
+"""Silence of the feed after which the header says so, where the settings do not tell."""
+JOURNAL_S = 10.0
+"""Silence of a live run's journal after which the header says so: it has a heartbeat every 1.5 s."""
 
 
 def age(seconds: float) -> str:
@@ -77,11 +80,13 @@ class HeaderLine(Widget):
         self._clock = clock
         self._repository = ""
         self._feed: FeedSnapshot | None = None
+        self._night: NightWatch | None = None
+        self._edges: list[int] = []
         self._style = ComponentStyles(self, "header")
 
-    def show(self, repository: str, feed: FeedSnapshot | None) -> None:
-        """Show another state."""
-        self._repository, self._feed = repository, feed
+    def show(self, repository: str, feed: FeedSnapshot | None, night: NightWatch | None = None) -> None:
+        """Show another state; `night` knows whether the disk answers."""
+        self._repository, self._feed, self._night = repository, feed, night
         self.refresh()
 
     def on_mount(self) -> None:
@@ -96,19 +101,25 @@ class HeaderLine(Widget):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         plain = self._style()
-        left = self._modes()
         right = self._facts(width)
+        taken = sum(width_of(segment.text) for segment in right)
+        left = self._modes(short=self._width_of_modes() + taken > width)
         used = sum(len(segment.text) for segment in left)
-        room = width - used - sum(width_of(segment.text) for segment in right)
-        if room < 1:  # the facts are worth more than the unused modes' names
-            return Strip([*left, *right]).crop(0, width).extend_cell_length(width, plain)
-        return Strip([*left, Segment(" " * room, plain), *right], width)
+        room = max(0, width - used - taken)
+        return Strip([*left, Segment(" " * room, plain), *right]).crop(0, width).extend_cell_length(width, plain)
 
-    def _modes(self) -> list[Segment]:
+    @staticmethod
+    def _width_of_modes() -> int:
+        return sum(len(mode) + 2 for mode in MODES)
+
+    def _modes(self, *, short: bool = False) -> list[Segment]:
+        """The modes with their keys; `short`: only the one in view by name, where the facts need the room."""
         segments = []
         for number, mode in enumerate(MODES, start=1):
-            style = self._style("mode") if mode == self.mode else self._style()
-            segments += [Segment(f"{number}{mode.capitalize()}", style), Segment(" ", self._style())]
+            here = mode == self.mode
+            text = f"{number}" if short and not here else f"{number}{mode.capitalize()}"
+            segments += [Segment(text, self._style("mode") if here else self._style()), Segment(" ", self._style())]
+        self._edges = [len(segment.text) for segment in segments]
         return segments
 
     def _facts(self, width: int) -> list[Segment]:
@@ -117,12 +128,10 @@ class HeaderLine(Widget):
         words = run_words(feed) if feed else ""
         clock = datetime.fromtimestamp(now, UTC).strftime("%H:%M:%SZ")
         newest = f" new {age(now - feed.newest_frame)}" if feed and feed.newest_frame else ""
-        stale = feed is not None and feed.read_at and now - feed.read_at > STALE_S
-        trouble = f" stale {age(now - feed.read_at)}" if stale and feed else (" !" if feed and feed.trouble else "")
+        trouble = self._trouble(now)
         fixed = len(clock) + len(newest) + len(trouble) + len(words) + 3
-        modes = sum(len(mode) + 2 for mode in MODES)
-        room = max(4, width - modes - fixed)
         name = self._repository
+        room = max(min(width_of(name), 8), width - self._width_of_modes() - fixed)
         shown = name if width_of(name) <= room else fit(name, room)
         return [
             Segment(f"{shown} ", self._style()),
@@ -132,13 +141,29 @@ class HeaderLine(Widget):
             Segment(f" {words}" if words else "", self._style("live")),
         ]
 
+    def _trouble(self, now: float) -> str:
+        """What does not answer, the worst first: the disk, the reading of the repository, the journal of a run."""
+        feed, night = self._feed, self._night
+        if feed is None:
+            return ""
+        silent = night.mount_silent_s if night is not None else 0.0
+        if silent:
+            return f" mount {age(silent)}?"
+        stale_s = night.settings.stale_s if night is not None else STALE_S
+        if feed.read_at and now - feed.read_at > stale_s:
+            return f" stale {age(now - feed.read_at)}"
+        waiting = max((now - run.heard for run in feed.live_runs if run.heard), default=0.0)
+        if waiting > min(stale_s, JOURNAL_S):
+            return f" journal {age(waiting)}?"
+        return " !" if feed.trouble else ""
+
     def on_click(self, event: events.Click) -> None:
         """Go to the mode clicked."""
         edge = 0
-        for mode in self.modes:
-            if edge <= event.x < edge + len(mode) + 1:
+        for mode, text, gap in zip(self.modes, self._edges[::2], self._edges[1::2]):
+            if edge <= event.x < edge + text:
                 self.post_message(self.ModeWanted(mode))
-            edge += len(mode) + 2
+            edge += text + gap
 
     @property
     def modes(self) -> Sequence[str]:

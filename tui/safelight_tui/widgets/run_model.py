@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from safelight_tui.runs.figures import stage_line
 from safelight_tui.session.reruns import CcdState, RunView
+from safelight_tui.widgets.status import ALARM_SIGN
 from safelight_tui.widgets.table_model import Cell, Column
 
 __all__ = ["RunModel"]
@@ -24,12 +25,21 @@ class RunModel:
         The time, Unix seconds.
     width : int
         Characters the table has.
+    ringing : callable
+        Sentences of the alarms that a CCD is beyond.
     """
 
-    def __init__(self, run: RunView | None, now: Callable[[], float], width: int = 80) -> None:
+    def __init__(
+        self,
+        run: RunView | None,
+        now: Callable[[], float],
+        width: int = 80,
+        ringing: Callable[[CcdState], Sequence[str]] = lambda state: (),
+    ) -> None:
         self._names = list(run.ccds) if run is not None else []
         self._states = list(run.ccds.values()) if run is not None else []
         self._now = now
+        self._ringing = ringing
         self.columns: Sequence[Column] = (
             Column("visit", "visit", 7, right=True, frozen=True),
             Column("ccd", "ccd", 3, right=True, frozen=True),
@@ -66,11 +76,14 @@ class RunModel:
         return row_id if 0 <= row_id < len(self._names) else None
 
     def _row(self, state: CcdState) -> list[Cell]:
+        alarms = self._ringing(state)
+        tone = "bad" if alarms else state.tone
+        sign = f"{ALARM_SIGN} " if alarms else ""
         return [
             Cell(str(state.data_id.get("visit", ""))),
             Cell(str(state.data_id.get("ccd", ""))),
-            Cell(state.status.word, state.tone),
-            Cell(_what(state, self._now()), state.tone),
+            Cell(sign + state.status.word, tone),
+            Cell("  ".join([_what(state, self._now()), *alarms]), tone),
         ]
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from enum import Enum
 
-__all__ = ["Status", "short_number"]
+__all__ = ["ALARM_SIGN", "Status", "short_number"]
+
+ALARM_SIGN = "A"
+"""The letter that stands beside the colour wherever a value is beyond an alarm's threshold."""
 
 
 class Status(Enum):
