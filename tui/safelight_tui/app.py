@@ -257,8 +257,8 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
 
     # --- modes ------------------------------------------------------------------------------------------------------
 
-    def go(self, mode: str) -> None:
-        """Show a mode."""
+    def go(self, mode: str, *, intend: str = "") -> None:
+        """Show a mode; there, do an action as soon as what it is about has been read."""
         if mode == self.current_mode:
             return
         if self.session is None and mode != "start":
@@ -267,6 +267,8 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         if self.current_mode in MODES:
             self._modes_before = [*(m for m in self._modes_before if m != mode), self.current_mode]
         self.switch_mode(mode)
+        if intend and isinstance(self.screen, ModeScreen):
+            self.screen.intend(intend)
 
     def on_header_line_mode_wanted(self, event: HeaderLine.ModeWanted) -> None:
         """A mode was clicked."""

@@ -150,7 +150,7 @@ class LaunchingScreen(ModeScreen):
 
     def action_compare(self) -> None:
         """Reruns are compared in Triage."""
-        self.shell.go("triage")
+        self.shell.go("triage", intend="compare")
 
     def show_row(self, name: str, mode: str) -> None:
         """Put the cursor of all screens on a CCD, by its name, and go to a screen."""

@@ -68,6 +68,7 @@ class ModeScreen(Screen[None]):
     BINDINGS = ACTIONS.bindings("everywhere")
 
     _pane_before: Widget | None = None
+    _intended: str = ""
 
     @property
     def shell(self) -> SafelightApp:
@@ -124,6 +125,25 @@ class ModeScreen(Screen[None]):
     def first_pane(self) -> Widget | None:
         """The pane that gets the focus at first, and when an input is left."""
         return next((widget for widget in self.focus_chain if not isinstance(widget, LineInput)), None)
+
+    def intend(self, action: str) -> None:
+        """Do an action of this screen as soon as it has read what the action is about: see `do_intended`."""
+        self._intended = action
+
+    @property
+    def intended(self) -> str:
+        """The action that waits; empty without one."""
+        return self._intended
+
+    def do_intended(self) -> None:
+        """Do what was intended, or say why not; a screen calls it when it has read what its actions are about."""
+        action, self._intended = self._intended, ""
+        if action and self.is_current:
+            self.call_later(self.shell.perform, action)
+
+    def forget_intended(self) -> None:
+        """Give up what was intended: it cannot be done, and that has been said; or another screen is shown."""
+        self._intended = ""
 
     # --- the frame --------------------------------------------------------------------------------------------------
 

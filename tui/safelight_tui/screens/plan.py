@@ -102,10 +102,12 @@ class PlanScreen(LaunchingScreen):
             return
         if self.request is not None and self.request.root != session.root:
             self.request = self.picture = None
-        if self._planning or (not what & {"session", "selection"} and self.request is not None):
+        if self._planning and self.request is not None and self.request.id_text == session.chosen_id_text():
+            return
+        if not what & {"session", "selection"} and self.request is not None:
             return
         rows = len(session.filter.view)
-        if rows and (rows <= AUTOMATIC):
+        if rows and (rows <= AUTOMATIC or self.intended):
             self._plan_selection()
         elif rows and self.request is None:
             self._summarize(f"{rows} CCDs are selected: p makes the plan")
@@ -144,9 +146,11 @@ class PlanScreen(LaunchingScreen):
         if self._just_edited:
             self._just_edited = False
             self._offer_rerun(picture)
+        self.do_intended()
 
     def plan_failed(self, error: Exception) -> None:
         """Say why there is no plan."""
+        self.forget_intended()
         self._planning = False
         self.picture = None
         self._trouble = error.message if isinstance(error, SafelightError) else str(error)
@@ -335,9 +339,13 @@ class PlanScreen(LaunchingScreen):
             self._plan(replace(self.request, redo=not self.request.redo))
 
     def action_run(self) -> None:
-        """Run, after the question."""
-        if self.picture is not None:
+        """Run, after the question; while a plan is being made, when it is there."""
+        if self._planning:
+            self.intend("run")
+        elif self.picture is not None:
             self.confirm(self.picture)
+        else:
+            self.shell.say(self._trouble or "There is no plan yet: p makes one.", severity="warning")
 
     def action_try_ccd(self) -> None:
         """The CCD under the cursor, into a scratch rerun, in this program."""
