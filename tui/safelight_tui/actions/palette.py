@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import partial
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.binding import BindingType
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from safelight_tui.actions.registry import Action, Registry
 
-__all__ = ["ActionHost", "ActionProvider"]
+__all__ = ["ActionHost", "ActionPalette", "ActionProvider"]
 
 
 class ActionHost(Protocol):
@@ -58,3 +59,12 @@ class ActionProvider(Provider):
                     text=action.title,
                     help=self._help(action),
                 )
+
+
+class ActionPalette(CommandPalette):
+    """The palette of all actions. Escape comes late in tmux, so that ^G leaves it too, as it leaves everything."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("ctrl+g", "escape", "Give up")]
+
+    def __init__(self) -> None:
+        super().__init__(providers=[ActionProvider], placeholder="Search all actions")
