@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safelight.butler.datasettypes import CALIBRATION_TYPES
+from safelight.butler.datasettypes import BUILT_TYPES, CALIBRATION_TYPES
 from safelight.butler.sqlite import ReadOnlyDatabase
 from safelight.dataid import quote_column
 from safelight.errors import DatasetNotFound
@@ -141,7 +141,8 @@ class CalibrationRegistry:
         raise DatasetNotFound(
             f"NO_{kind.upper()}",
             f"No {kind} in {self.path} has {sought} and {criterion}. {self._what_exists(kind, wanted)}",
-            f"Ingest one (safelight ingest calibs) or build one (safelight calibs build {kind}).",
+            "Ingest one (safelight ingest calibs)"
+            + (f" or build one (safelight calibs build {kind})." if kind in BUILT_TYPES else "."),
             data_id,
         )
 

@@ -13,7 +13,7 @@ from typing import Literal
 from safelight.butler.templates import PathTemplate
 from safelight.errors import ConfigurationError, UsageError
 
-__all__ = ["CALIBRATION_TYPES", "COMMON_TEMPLATES", "DatasetType", "DatasetTypes", "Storage"]
+__all__ = ["BUILT_TYPES", "CALIBRATION_TYPES", "COMMON_TEMPLATES", "DatasetType", "DatasetTypes", "Storage"]
 
 Storage = Literal[
     "raw", "exposure", "master", "table", "background", "defects", "yaml", "text", "schema", "pickle", "other"
@@ -22,12 +22,16 @@ Storage = Literal[
 #: Calibrations found by validity, and the keys that their look-up compares.
 CALIBRATION_TYPES: Mapping[str, tuple[str, ...]] = {
     "bias": ("ccd", "taiObs"),
+    "bfKernel": ("ccd", "taiObs"),
     "dark": ("ccd", "taiObs"),
     "defects": ("ccd", "taiObs"),
     "flat": ("ccd", "filter", "taiObs"),
     "fringe": ("ccd", "filter", "taiObs"),
     "sky": ("ccd", "filter", "taiObs"),
 }
+
+#: Those that `safelight calibs build` makes from raw frames.
+BUILT_TYPES = ("bias", "dark", "flat")
 
 _CCD = "%(visit)07d-%(ccd)03d"
 _BY_VISIT = "%(visit)"
@@ -54,6 +58,7 @@ COMMON_TEMPLATES: Mapping[str, str] = {
     "bias": "BIAS/%(calibDate)s/NONE/BIAS-%(calibDate)s-%(ccd)03d.fits",
     "dark": "DARK/%(calibDate)s/NONE/DARK-%(calibDate)s-%(ccd)03d.fits",
     "flat": "FLAT/%(calibDate)s/%(filter)s/FLAT-%(calibDate)s-%(filter)s-%(ccd)03d.fits",
+    "bfKernel": "BFKERNEL/%(calibDate)s/BFKERNEL-%(calibDate)s-%(ccd)03d.fits",
     "fringe": "FRINGE/%(calibDate)s/%(filter)s/FRINGE-%(calibDate)s-%(filter)s-%(ccd)03d.fits",
     "sky": "SKY/%(calibDate)s/%(filter)s/SKY-%(calibDate)s-%(filter)s-%(ccd)03d.fits",
     "defects": "defects/%(calibDate)s/defects-%(calibDate)s-%(ccd)03d.fits",
@@ -66,6 +71,7 @@ _STORAGES: Mapping[str, Storage] = {
     "dark": "master",
     "flat": "master",
     "fringe": "master",
+    "bfKernel": "master",
     "sky": "master",
     "calexpBackground": "background",
     "icExpBackground": "background",

@@ -40,6 +40,7 @@ _KIND_WORDS: Mapping[str, str] = {
     "fringe": "fringe",
     "sky": "sky",
     "defect": "defects",
+    "bfkernel": "bfKernel",
 }
 _NO_FILTER = "NONE"
 _CALIB_ID_KEYS = ("ccd", "filter", "calibDate")

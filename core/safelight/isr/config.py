@@ -87,6 +87,9 @@ class IsrConfig(StepConfig):
     ] = True
     doFlat: Annotated[bool, Field(description="divide by the master flat")] = True
     doFringe: Annotated[bool, Field(description="subtract the fringes, in filters that have them")] = True
+    fallbackFilterName: Annotated[
+        str | None, Field(description="filter whose flat or fringes are taken where a frame's own has none (a caveat)")
+    ] = None
     fringe: Annotated[FringeConfig, Field(description="the fit of the fringes")] = FringeConfig()
     doVignette: Annotated[bool, Field(description="attach the polygon of the unvignetted field, if known")] = True
     doSetBadRegions: Annotated[

@@ -166,7 +166,7 @@ def _limits(
     for i in range(count):
         buffer[i] = abs(buffer[i] - centre)
     reach = _STAR_SIGMA * _MAD_TO_SIGMA * np.median(buffer[:count])
-    return centre - reach, centre + reach
+    return float(centre - reach), float(centre + reach)
 
 
 @compiled

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from safelight.errors import ProcessingError
 from safelight.exposure import MasterFrame
 
-__all__ = ["check_master", "required_master"]
+__all__ = ["check_master", "filter_of_master", "required_master"]
 
 _STEP = 4
 _LEAST_USABLE = 0.5
@@ -49,3 +51,9 @@ def required_master(kind: str, master: MasterFrame | None, shape: tuple[int, int
         )
     check_master(kind, master, shape)
     return master
+
+
+def filter_of_master(master: MasterFrame) -> str:
+    """The filter that the master's card CALIB_ID names; empty where there is none (``filter=NONE`` of a bias too)."""
+    found = re.search(r"\bfilter=(\S+)", str(master.header.get("CALIB_ID", "")))
+    return found[1] if found and found[1] != "NONE" else ""

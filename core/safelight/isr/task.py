@@ -33,6 +33,7 @@ from safelight.isr.flat import divide_flat
 from safelight.isr.fringes import fit_fringes, subtract_fringes
 from safelight.isr.interpolation import interpolate
 from safelight.isr.linearity import linearize
+from safelight.isr.masters import filter_of_master
 from safelight.isr.nans import mask_not_finite
 from safelight.isr.result import IsrResult, Masters
 from safelight.isr.saturation import grow_saturation
@@ -226,13 +227,23 @@ def _dark_scale(work: Work, dark: MasterFrame) -> float:
 
 def _flat(work: Work) -> None:
     if work.flat is not None:
+        _compare_filter(work, "flat", work.flat)
         divide_flat(work.image, work.variance, work.flat.image, work.flat.variance)
         merge_master_mask(work.mask, work.flat)
+
+
+def _compare_filter(work: Work, kind: str, master: MasterFrame) -> None:
+    """A caveat for a master that says that it was made in another filter."""
+    of_master = filter_of_master(master)
+    if of_master and work.raw.filter_name and of_master.casefold() != work.raw.filter_name.casefold():
+        sentence = f"The {kind} was made in {of_master}, the frame was taken in {work.raw.filter_name}."
+        work.caveats.append(Caveat("OTHER_FILTER", sentence))
 
 
 def _fringes(work: Work) -> None:
     if not work.fringes:
         return
+    _compare_filter(work, "fringe frame", work.fringes[0])
     bits = work.planes.bits("SAT", "NO_DATA", "SUSPECT", "BAD")
     seed = work.raw.visit_info.exposure_id % 2**32
     fit = fit_fringes(work.image, work.mask, bits, work.fringes, work.config.fringe, seed=seed)

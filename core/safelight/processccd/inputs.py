@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from safelight.calibrate import reference_circle
 from safelight.errors import ProcessingError
 from safelight.exposure import MasterFrame, Workspace
-from safelight.exposure.fits import read_master
 from safelight.instruments import read_raw
 from safelight.isr import Masters
 from safelight.processccd.cameraconfig import camera_fingerprint, defects_fingerprint
 from safelight.processccd.checksums import Checksums
+from safelight.processccd.isrmasters import isr_masters, read_frames
 from safelight.processccd.outcome import InputFile
 from safelight.refcats import ReferenceCatalog
 from safelight.refcats.load import load_reference_catalog
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Frame", "InputReader"]
 
-_KEPT_MASTERS = 3  # bias, dark and flat of one CCD: 100 MB; a worker often gets the same CCD of the next visit
+#: Bias, dark, flat, fringes and kernel of one CCD: 100 to 140 MB; a worker often gets the same CCD of the next visit.
+_KEPT_MASTERS = 5
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ class InputReader:
         self._checksums = checksums
         self._workspace = workspace
         self._camera = camera_fingerprint(instrument)
-        self._masters: OrderedDict[tuple[str, int, int], MasterFrame] = OrderedDict()
+        self._masters: OrderedDict[tuple[str, int, int], tuple[MasterFrame, ...]] = OrderedDict()
 
     def read(self, job: CcdJob) -> Frame:
         """Read raw frame and masters, and take the fingerprints of their files."""
@@ -65,12 +66,11 @@ class InputReader:
         )
         raw.data_id = dict(job.data_id)
         files = [raw_file, self._camera, defects_fingerprint(job.defects_origin, job.defects)]
-        frames: dict[str, MasterFrame | None] = {"bias": None, "dark": None, "flat": None}
+        frames: dict[str, tuple[MasterFrame, ...]] = {}
         for kind, path in job.masters.items():
             frames[kind], file = self._master(kind, path)
             files.append(file)
-        masters = Masters(bias=frames["bias"], dark=frames["dark"], flat=frames["flat"], defects=job.defects)
-        return Frame(raw, masters, files, job)
+        return Frame(raw, isr_masters(frames, job.defects), files, job)
 
     def _fingerprint(self, role: str, path: Path) -> InputFile:
         try:
@@ -80,13 +80,13 @@ class InputReader:
                 "INPUT_VANISHED", f"The {role} file {path} is not there any more.", "Plan the run again."
             ) from error
 
-    def _master(self, kind: str, path: Path) -> tuple[MasterFrame, InputFile]:
+    def _master(self, kind: str, path: Path) -> tuple[tuple[MasterFrame, ...], InputFile]:
         file = self._fingerprint(kind, path)
         key = (file.path, file.size, file.mtime_ns)
         if key in self._masters:
             self._masters.move_to_end(key)
         else:
-            self._masters[key] = read_master(path)
+            self._masters[key] = read_frames(kind, path)
             if len(self._masters) > _KEPT_MASTERS:
                 self._masters.popitem(last=False)
         return self._masters[key], file

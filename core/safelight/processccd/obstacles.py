@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from safelight.errors import SafelightError
+from safelight.isr import SWITCHES
 
 __all__ = ["Obstacle", "all_hints", "all_reasons", "obstacle"]
 
@@ -14,7 +15,7 @@ __all__ = ["Obstacle", "all_hints", "all_reasons", "obstacle"]
 class Obstacle:
     """One input that a CCD lacks."""
 
-    kind: str  # raw, bias, dark, flat, reference catalogue
+    kind: str  # raw, bias, dark, flat, fringe, bfKernel, reference catalogue
     code: str
     reason: str
     hint: str = ""
@@ -36,7 +37,7 @@ def all_reasons(obstacles: Sequence[Obstacle]) -> str:
 
 def all_hints(obstacles: Sequence[Obstacle]) -> str:
     """Every hint once, and how to do without the master calibrations among them."""
-    masters = [f"isr.do{item.kind.title()}=False" for item in obstacles if item.kind in ("bias", "dark", "flat")]
+    masters = [f"isr.{SWITCHES[item.kind]}=False" for item in obstacles if item.kind in SWITCHES]
     without = [f"To do without: -c {' '.join(masters)}"] if masters else []
     return " ".join([*_distinct(item.hint for item in obstacles), *without])
 

@@ -32,7 +32,7 @@ class Failure:
 class InputFile:
     """A file that a result was made from, as it was then."""
 
-    role: str  # raw, bias, dark, flat, defects, astrometry, photometry
+    role: str  # raw, bias, dark, flat, fringe, bfKernel, defects, astrometry, photometry
     path: str
     size: int
     mtime_ns: int

@@ -10,14 +10,16 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from safelight.errors import DatasetNotFound, SafelightError
+from safelight.isr import SWITCHES, wanted_masters
 from safelight.processccd.cameraconfig import camera_fingerprint, defects_fingerprint
 from safelight.processccd.checksums import Checksums, unchanged
 from safelight.processccd.consistency import compare_config
+from safelight.processccd.isrmasters import find_master
 from safelight.processccd.ledger import OutcomeLedger, RecordedCcd
 from safelight.processccd.obstacles import Obstacle, all_hints, all_reasons, obstacle
 from safelight.processccd.outcome import InputFile, ccd_key
 from safelight.processccd.outputs import CALIBRATED_TYPES, CHARACTERIZED_TYPES
-from safelight.processccd.plan import Action, CatalogChoice, MasterChoice, Plan, PlannedCcd, State
+from safelight.processccd.plan import Action, CatalogChoice, MasterChoice, Plan, PlannedCcd, State, total_seconds
 from safelight.processccd.references import ReferencePlanner
 from safelight.processccd.savedconfig import config_hash
 
@@ -101,7 +103,7 @@ def make_plan(
                 chunk = [ccd for ccd in chunk if ccd.state == "failed"]
             ccds += chunk
             watch(chunk)
-        estimate = planner.total_seconds(ccds)
+        estimate = total_seconds(ccds)
         needed = planner.disk_needed(ccds)
     differences = () if options.clobber_config else tuple(str(d) for d in compare_config(output, config, layers))
     return Plan(
@@ -238,11 +240,9 @@ class _Planner:
         isr = self._config.isr
         found: dict[str, MasterChoice] = {}
         missing: dict[str, Obstacle] = {}
-        for kind, wanted in (("bias", isr.doBias), ("dark", isr.doDark), ("flat", isr.doFlat)):
-            if not wanted:
-                continue
+        for kind in wanted_masters(isr, self._butler.instrument, str(row.get("filter", ""))):
             try:
-                choice = self._butler.find_calibration(kind, row)
+                choice = find_master(self._butler, kind, row, isr)
             except SafelightError as error:
                 missing[kind] = obstacle(kind, error)
                 continue
@@ -300,7 +300,7 @@ class _Planner:
         if recorded.config_hash != self.config_hash:
             return "CONFIG_CHANGED", "the configuration has changed since"
         now = inputs.paths()
-        before = {file.role for file in recorded.inputs} & {"raw", "bias", "dark", "flat"}
+        before = {file.role for file in recorded.inputs} & {"raw", *SWITCHES}
         if now.keys() != before:
             return "INPUTS_CHANGED", f"another set of inputs is used now: {_other(before, now.keys())}"
         for file in recorded.inputs:
@@ -338,12 +338,6 @@ class _Planner:
             if not unchanged(file, self._checksums, now[key]):
                 return "INPUTS_CHANGED", f"the {file.role} input has changed: {now[key]}"
         return None
-
-    def total_seconds(self, ccds: Iterable[PlannedCcd]) -> float | None:
-        """Seconds on one core for what is to run; None where no CCD was done before."""
-        times = [ccd.estimated_seconds for ccd in ccds if ccd.action == "run"]
-        known = [time for time in times if time is not None]
-        return sum(known) if len(known) == len(times) else None
 
     def disk_needed(self, ccds: Iterable[PlannedCcd]) -> int:
         """Bytes that the run will write, from what its CCDs took so far, or from the size of the detectors."""

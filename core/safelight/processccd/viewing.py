@@ -165,27 +165,23 @@ def _post_isr(butler: Butler, data_id: Mapping[str, Any]) -> CcdPixels:
 
 def _made_again(butler: Butler, data_id: Mapping[str, Any]) -> CcdPixels:
     from safelight import isr
-    from safelight.exposure.fits import read_master
+    from safelight.processccd.isrmasters import find_master, isr_masters, read_frames
 
     config, whose = rerun_config(butler)
     frame: RawFrame = butler.get("raw", data_id)
-    masters = isr.Masters()
-    wanted = {"bias": config.isr.doBias, "dark": config.isr.doDark, "flat": config.isr.doFlat}
+    frames = {}
     missing: SafelightError | None = None
-    for kind, on in wanted.items():
-        if not on:
-            continue
+    for kind in isr.wanted_masters(config.isr, butler.instrument, frame.filter_name):
         try:
-            setattr(masters, kind, read_master(butler.find_calibration(kind, data_id).path))
+            frames[kind] = read_frames(kind, find_master(butler, kind, data_id, config.isr).path)
         except DatasetNotFound as error:
             if kind != "bias":
                 raise
             missing = error  # a dark may contain it
-    if missing is not None and not (masters.dark is not None and masters.dark.contains_bias):
+    if missing is not None and not ("dark" in frames and frames["dark"][0].contains_bias):
         raise missing
-    if config.isr.doDefect:
-        masters.defects = butler.defects(data_id)[0]
-    result = isr.run(frame, masters, config.isr, butler.instrument)
+    defects = butler.defects(data_id)[0] if config.isr.doDefect else ()
+    result = isr.run(frame, isr_masters(frames, defects), config.isr, butler.instrument)
     return _of_exposure(
         "postISRCCD", data_id, result.exposure, f"made again in memory, with {whose}", None, frame.wcs_origin
     )
