@@ -102,6 +102,8 @@ class TriageScreen(JudgingScreen):
         elif rerun is not self._source or "marks" in what:
             self._source = rerun
             self._read(rerun)
+        if self.intended and self._judged is not None and not self._reading:
+            self.do_intended()
 
     def _read(self, rerun: RerunView | None = None) -> None:
         rerun = rerun or self._source
@@ -116,6 +118,7 @@ class TriageScreen(JudgingScreen):
 
     def _not_read(self, error: SafelightError) -> None:
         self._reading = False
+        self.forget_intended()
         self.shell.show_error(error)
 
     def _take(self, judged: Judged) -> None:
@@ -125,6 +128,7 @@ class TriageScreen(JudgingScreen):
         if before is not None and before.rerun != judged.rerun:
             self.forget_plots()
         self._show_rows()
+        self.do_intended()
         if self._read_again:
             self._read_again = False
             self._read()
@@ -268,7 +272,8 @@ class TriageScreen(JudgingScreen):
 
     def action_run(self) -> None:
         """Running begins with a plan."""
-        self.action_plan()
+        self._choose_rows()
+        self.shell.go("plan", intend="run")
 
     def action_compare(self) -> None:
         """Compare with another rerun."""
