@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from safelight.errors import ProcessingError
 from safelight.instruments.model import StrayLight
 
-__all__ = ["has_stray_light", "refuse_stray_light"]
+__all__ = ["has_stray_light", "mjd_of_date", "refuse_stray_light"]
 
-#: MJD of 1858-11-17, the first day of the calendar of NumPy's dates that MJD counts from.
-_MJD_ZERO = "1858-11-17"
+_MJD_ZERO = date(1858, 11, 17)
+
+
+def mjd_of_date(text: str) -> float:
+    """MJD (days) at which the day of an ISO date or time begins; NaN for what is neither."""
+    try:
+        return float((date.fromisoformat(text[:10]) - _MJD_ZERO).days)
+    except ValueError:
+        return float("nan")
 
 
 def has_stray_light(known: StrayLight | None, band: str, ccd: int, mjd: float) -> bool:
     """Whether a frame in canonical `band` of CCD `ccd`, exposed around `mjd` (days; NaN: unknown), has stray light."""
-    import numpy as np
-
     if known is None or band != known.band or not known.first_ccd <= ccd <= known.last_ccd:
         return False
-    end = (np.datetime64(known.before) - np.datetime64(_MJD_ZERO)).astype(float)
-    return not mjd >= end
+    return not mjd >= mjd_of_date(known.before)
 
 
 def refuse_stray_light(known: StrayLight | None, band: str, ccd: int, mjd: float) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from safelight.errors import DatasetNotFound, SafelightError
 from safelight.isr import SWITCHES, wanted_masters
+from safelight.isr.stray_light import mjd_of_date, refuse_stray_light
 from safelight.processccd.cameraconfig import camera_fingerprint, defects_fingerprint
 from safelight.processccd.checksums import Checksums, unchanged
 from safelight.processccd.consistency import compare_config
@@ -216,6 +217,10 @@ class _Planner:
         obstacles += missing
         inputs = _Inputs(raw, masters, (), "", (), None)
         try:
+            self._refuse_stray_light(row)
+        except SafelightError as error:
+            obstacles.append(obstacle("stray light", error))
+        try:
             self._add_others(inputs, row)
         except DatasetNotFound as error:
             obstacles.append(obstacle("reference catalogue", error))
@@ -223,6 +228,14 @@ class _Planner:
             obstacles.append(obstacle("raw", error))
         inputs.obstacles = tuple(obstacles)
         return inputs
+
+    def _refuse_stray_light(self, row: dict[str, Any]) -> None:
+        camera = self._butler.instrument
+        if not self._config.isr.doStrayLight or camera.stray_light is None:
+            return
+        known = camera.filter(str(row.get("filter", "")))
+        day = mjd_of_date(str(row.get("taiObs") or row.get("dateObs") or ""))
+        refuse_stray_light(camera.stray_light, known.band if known else "", int(row["ccd"]), day)
 
     def _add_others(self, inputs: _Inputs, row: dict[str, Any]) -> None:
         """Defects, pointing, and the reference catalogues, which are looked for where the raw frame points."""

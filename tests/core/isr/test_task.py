@@ -275,3 +275,14 @@ def test_hsc_amplifiers_come_to_their_places_after_the_mirroring(ccd: int) -> No
     exposure: Exposure = isr.run(raw, isr.Masters(), isr.IsrConfig(**off), load_instrument("hsc")).exposure
     assert exposure.shape == (4176, 2048)
     np.testing.assert_allclose(exposure.image, truth, atol=2e-3)
+
+
+def test_a_flat_of_another_filter_is_said(
+    raw_of: RawMaker, camera: Instrument, data: np.ndarray, pedestal: np.ndarray
+) -> None:
+    masters = _masters()
+    assert masters.flat is not None
+    for filter_, codes in (("HSC-I", ["OTHER_FILTER"]), ("HSC-R", [])):
+        masters.flat.header["CALIB_ID"] = f"filter={filter_} calibDate=2013-05-01 ccd=7"
+        result = isr.run(raw_of(data, pedestal), masters, isr.IsrConfig(), camera)
+        assert [caveat.code for caveat in result.caveats] == codes

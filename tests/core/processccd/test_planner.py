@@ -6,8 +6,11 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from astropy.io import fits
 
+from safelight.butler.ingestcalibs import ingest_calibs
 from safelight.commands.plan import render_plan
 from safelight.commands.taskoptions import TaskOptions
 from safelight.commands.taskrun import PreparedTask, prepare, select
@@ -77,6 +80,52 @@ def test_every_missing_input_of_a_ccd_is_named_with_its_hint(repository: Path) -
     assert ccd.hint.endswith("To do without: -c isr.doDark=False isr.doFlat=False")
     assert [item["code"] for item in plan.to_json()["ccds"][0]["obstacles"]] == ["NO_DARK", "NO_FLAT", "NO_REFERENCE_CATALOG"]
     assert "dark, flat and reference catalogue missing." in render_plan(plan)
+
+
+def test_fringes_and_stray_light_of_y_are_named_as_they_can_be_done_without(repository: Path) -> None:
+    with sqlite3.connect(repository / "registry.sqlite3") as connection:
+        connection.execute("UPDATE raw SET filter = 'HSC-Y' WHERE visit = 1")
+        connection.execute("UPDATE raw_visit SET filter = 'HSC-Y' WHERE visit = 1")
+    connection.close()
+    raw = repository / "F/2013-06-17/00533/HSC-Y/HSC-0000001-016.fits"
+    raw.parent.mkdir()
+    raw.touch()
+    (ccd,) = planned(prepared(repository, "visit=1")).ccds
+    assert {item.code for item in ccd.obstacles} >= {"NO_FRINGE", "STRAY_LIGHT"}
+    assert "isr.doFringe=False" in ccd.hint
+    assert "isr.doStrayLight=False" in ccd.hint
+    wishes = [("-c", "isr.doStrayLight=False"), ("-c", "isr.doFringe=False")]
+    (without,) = planned(prepared(repository, "visit=1", overrides=wishes)).ccds
+    assert not {item.code for item in without.obstacles} & {"NO_FRINGE", "STRAY_LIGHT"}
+
+
+def test_a_kernel_is_wanted_with_its_switch_and_found_by_validity(repository: Path, tmp_path: Path) -> None:
+    on = [("-c", "isr.doBrighterFatter=True")]
+    (before,) = planned(prepared(repository, "visit=1", overrides=on)).ccds
+    assert "NO_BFKERNEL" in [item.code for item in before.obstacles]
+    assert "isr.doBrighterFatter=False" in before.hint
+    assert "calibs build bfKernel" not in before.hint
+    kernel = tmp_path / "kernel.fits"
+    header = fits.Header({"OBSTYPE": "bfKernel", "CALIB_ID": "filter=NONE calibDate=2013-05-01 ccd=16"})
+    fits.writeto(kernel, np.zeros((17, 17), np.float32), header)
+    report = ingest_calibs(repository, None, [kernel], validity_days=200, mode="copy")
+    assert not report.bad
+    (after,) = planned(prepared(repository, "visit=1", overrides=on)).ccds
+    assert [(m.kind, m.path.name) for m in after.masters if m.kind == "bfKernel"] == [
+        ("bfKernel", "BFKERNEL-2013-05-01-016.fits")
+    ]
+
+
+def test_a_flat_of_the_fallback_filter_is_taken_only_where_there_is_none(repository: Path, tmp_path: Path) -> None:
+    flat = tmp_path / "flat.fits"
+    header = fits.Header({"OBSTYPE": "flat", "CALIB_ID": "filter=HSC-I calibDate=2013-05-01 ccd=16"})
+    fits.writeto(flat, np.ones((8, 8), np.float32), header)
+    assert not ingest_calibs(repository, None, [flat], validity_days=200, mode="copy").bad
+    (without,) = planned(prepared(repository, "visit=1")).ccds
+    assert "NO_FLAT" in [item.code for item in without.obstacles]
+    wish = [("-c", "isr.fallbackFilterName=HSC-I")]
+    (found,) = planned(prepared(repository, "visit=1", overrides=wish)).ccds
+    assert "FLAT-2013-05-01-HSC-I-016.fits" in [m.path.name for m in found.masters]
 
 
 def test_a_single_missing_input_is_told_as_it_is(repository: Path) -> None:
