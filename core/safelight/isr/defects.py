@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from safelight.compiled import compiled
-from safelight.exposure import MaskImage, MasterFrame
+from safelight.exposure import FloatImage, MaskImage, MasterFrame
 from safelight.instruments.model import Amplifier, Box
 
-__all__ = ["is_dead", "mask_defects", "mask_edges", "merge_master_mask"]
+__all__ = ["is_dead", "mask_defects", "mask_edges", "merge_master_mask", "set_bad_regions"]
 
 #: Planes of a master that say something about the pixel itself; that a flat had DETECTED set is none of our business.
 _INHERITED = ("BAD", "SAT", "SUSPECT", "NO_DATA", "UNMASKEDNAN")
@@ -59,3 +59,17 @@ def _merge(mask: MaskImage, other: MaskImage, bits: int) -> None:
     for y in range(height):
         for x in range(width):
             mask[y, x] |= other[y, x] & bits
+
+
+def set_bad_regions(image: FloatImage, mask: MaskImage, bits: int, level: float) -> None:
+    """Give the pixels of `image` [y, x] that have any of `bits` the value `level`."""
+    _set_level(image, mask, bits, np.float32(level))
+
+
+@compiled
+def _set_level(image: FloatImage, mask: MaskImage, bits: int, level: np.float32) -> None:
+    height, width = image.shape
+    for y in range(height):
+        for x in range(width):
+            if mask[y, x] & bits:
+                image[y, x] = level

@@ -50,28 +50,27 @@ def flatness(image: FloatImage, mask: MaskImage, bad_bits: int, mesh: int = 256)
     """Clipped means of cells of about `mesh` pixels, each relative to the frame's median; NaN where no cell has any."""
     height, width = image.shape
     columns, rows = max((width + mesh // 2) // mesh, 1), max((height + mesh // 2) // mesh, 1)
-    median = median_level(image, mask, bad_bits)
+    median, sigma = clipped_level(image, mask, bad_bits)
     x, y = np.linspace(0, width, columns + 1).astype(int), np.linspace(0, height, rows + 1).astype(int)
     cells = [(slice(y[j], y[j + 1]), slice(x[i], x[i + 1])) for j in range(rows) for i in range(columns)]
-    levels = np.array([_clipped_mean(_sample(image[cell], mask[cell], bad_bits)) for cell in cells])
+    levels = np.array([_clipped_mean(_sample(image[cell], mask[cell], bad_bits), sigma) for cell in cells])
     known = levels[np.isfinite(levels)]
-    if not known.size or median == 0.0:
+    if not known.size or not median:
         return Flatness(float("nan"), float("nan"), columns, rows, mesh)
     relative = (known - median) / median
     return Flatness(float(np.ptp(relative)), float(relative.std()), columns, rows, mesh)
 
 
-def _clipped_mean(sample: FloatImage) -> float:
+def _clipped_mean(sample: FloatImage, sigma: float) -> float:
+    """Mean of what lies within 3 standard deviations of the median, then of the mean; `sigma` is the first guess."""
     if not sample.size:
         return float("nan")
-    values = sample.astype(np.float64)
-    lower, upper = np.percentile(values, [25.0, 75.0])
-    centre, sigma = float(np.median(values)), 0.741301 * float(upper - lower)
+    centre = float(np.median(sample))
     for _ in range(3):
-        kept = values[np.abs(values - centre) <= 3.0 * sigma]
+        kept = sample[np.abs(sample - np.float32(centre)) <= np.float32(3.0 * sigma)]
         if not kept.size:
             return centre
-        centre, sigma = float(kept.mean()), float(kept.std())
+        centre, sigma = float(kept.mean(dtype=np.float64)), float(kept.std(dtype=np.float64))
     return centre
 
 

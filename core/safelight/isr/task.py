@@ -28,7 +28,7 @@ from safelight.isr.brighter_fatter import correct_brighter_fatter
 from safelight.isr.config import IsrConfig
 from safelight.isr.crosstalk import subtract_crosstalk
 from safelight.isr.dark import dark_scale, subtract_dark
-from safelight.isr.defects import mask_defects, mask_edges, merge_master_mask
+from safelight.isr.defects import mask_defects, mask_edges, merge_master_mask, set_bad_regions
 from safelight.isr.flat import divide_flat
 from safelight.isr.fringes import fit_fringes, subtract_fringes
 from safelight.isr.interpolation import interpolate
@@ -276,7 +276,7 @@ def _fill_bad_pixels(work: Work) -> None:
     unusable = bits("BAD", "SAT", "UNMASKEDNAN")
     level = median_level(work.image, work.mask, unusable)
     if config.doSetBadRegions:
-        work.image[work.mask & np.int32(bits("BAD")) != 0] = level
+        set_bad_regions(work.image, work.mask, bits("BAD"), level)
     if config.doInterpolate:
         grow_saturation(work.mask, bits("SAT"), config.growSaturationFootprintSize)
         work.metadata["nInterpolated"] = interpolate(
