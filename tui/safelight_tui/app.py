@@ -108,7 +108,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         self.clock = clock
         self.jobs = Jobs(self.post_message)
         self.controller = Controller(self)
-        self.workers = Workers()
+        self.run_workers = Workers()
         self.session: Session | None = None
         self.feed: Feed | None = None
         self.root = root
@@ -309,12 +309,12 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
 
     def leave(self) -> None:
         """Quit; first ask where a run works in this very program and would end with it."""
-        if not self.workers.in_program:
+        if not self.run_workers.in_program:
             self.exit()
             return
         from safelight_tui.widgets.run_quit import QuitDialog
 
-        self.push_screen(QuitDialog(self.workers), lambda over: self.exit() if over else None)
+        self.push_screen(QuitDialog(self.run_workers), lambda over: self.exit() if over else None)
 
     async def action_close(self) -> None:
         """Go back, but never out."""

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from safelight.instruments import Box, Pointing
     from safelight.processccd.outcome import InputFile
 
-__all__ = ["Action", "CatalogChoice", "MasterChoice", "Plan", "PlannedCcd", "State"]
+__all__ = ["Action", "CatalogChoice", "MasterChoice", "Plan", "PlannedCcd", "State", "total_seconds"]
 
 State = Literal["absent", "done", "done-with-caveats", "failed", "stale"]
 Action = Literal["run", "skip", "blocked"]
@@ -113,6 +114,18 @@ class Plan:
         """The CCDs for which that is planned."""
         return [ccd for ccd in self.ccds if ccd.action == action]
 
+    def without(self, keys: Collection[str]) -> Plan:
+        """The plan of a selection that leaves some CCDs out, by their keys: with its own time and disk."""
+        kept = tuple(ccd for ccd in self.ccds if ccd.key not in keys)
+        running = sum(ccd.action == "run" for ccd in self.ccds)
+        still = sum(ccd.action == "run" for ccd in kept)
+        return replace(
+            self,
+            ccds=kept,
+            estimated_seconds=total_seconds(kept),
+            disk_needed_bytes=self.disk_needed_bytes * still // running if running else 0,
+        )
+
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
         return {
@@ -127,3 +140,10 @@ class Plan:
             "disk_free_bytes": self.disk_free_bytes,
             "ccds": [ccd.to_json() for ccd in self.ccds],
         }
+
+
+def total_seconds(ccds: Iterable[PlannedCcd]) -> float | None:
+    """Seconds on one core for what is to run; None where no CCD was done before."""
+    times = [ccd.estimated_seconds for ccd in ccds if ccd.action == "run"]
+    known = [time for time in times if time is not None]
+    return sum(known) if len(known) == len(times) else None

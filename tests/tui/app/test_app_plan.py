@@ -16,10 +16,11 @@ from safelight.commands.taskrun import prepare, select
 from safelight.errors import UsageError
 from safelight.instruments import load_instrument
 from safelight.processccd.cameraconfig import camera_layers
+from safelight.processccd.obstacles import Obstacle
 from safelight.processccd.plan import MasterChoice, PlannedCcd
 from safelight.processccd.savedconfig import saved_text
 from safelight_tui.runs.request import RunRequest, free_rerun_name, valid_rerun_name
-from safelight_tui.widgets.plan_model import plan_model
+from safelight_tui.widgets.plan_model import PlanModel
 
 BARE = ["isr.doBias=False", "isr.doDark=False", "isr.doFlat=False", "isr.doDefect=False", "doCalibrate=False"]
 
@@ -244,9 +245,10 @@ def test_calibrations_are_ok_missing_or_off(tmp_path: Path) -> None:
     dates = ("2013-11-03", "2013-05-07", "2014-05-02", "")
     ready = PlannedCcd("a", {"visit": 1, "ccd": 2}, "run", "NEW", "not done", "absent",
                        masters=(MasterChoice("bias", tmp_path, *dates),))  # fmt: skip
-    stuck = PlannedCcd("b", {"visit": 1, "ccd": 3}, "blocked", "NO_FLAT", "No flat in /a/b has ccd=3.", "absent",
-                       masters=ready.masters)  # fmt: skip
-    model = plan_model([ready, stuck], 78, {"bias": True, "dark": False, "flat": True})
+    reason = "No flat in /a/b has ccd=3."
+    stuck = PlannedCcd("b", {"visit": 1, "ccd": 3}, "blocked", "NO_FLAT", reason, "absent", masters=ready.masters,
+                       obstacles=(Obstacle("flat", "NO_FLAT", reason),))  # fmt: skip
+    model = PlanModel([ready, stuck], width=78, wanted={"bias": True, "dark": False, "flat": True})
     first, second = ([cell.text for cell in row] for row in model.window(0, 2))
     assert first[4:7] == ["ok", "off", ""]
     assert second[2:7] == ["BLOCKED", "No flat has ccd=3.", "ok", "off", "--"]

@@ -90,12 +90,18 @@ def _on_data_ids() -> Iterator[Action]:
 
 
 def _screens() -> Iterator[Action]:
+    yield Action("type_path", "start", ("o",), "Type path", "Type the path of a repository to open.", shown=True)
     yield Action("facets", "browse", ("t",), "Facets",
                  "Choose filters, fields, nights, CCDs and states; choices are put into the expression.", shown=True)
     yield Action("tree_kind", "browse", ("T",), "Kind of tree",
                  "Switch the tree between what the registry knows and the directories on disk.")
     yield Action("edit_config", "plan", ("e",), "Edit", "Edit a configuration value; shows its source and its default.",
                  ("plan", "writable"), shown=True)
+    yield Action("config_files", "plan", ("C",), "Config files", "Give configuration files, as -C does.",
+                 ("plan", "writable"))
+    yield Action("leave_out_bad", "plan", ("b",), "Without bad",
+                 "Leave out the CCDs that were marked bad in Triage; Space leaves out one, or takes it in again.",
+                 ("plan",))
     yield Action("choose_rerun", "plan", ("r",), "Rerun", "Choose the rerun to write to, or name a new one.",
                  ("writable",), shown=True)
     yield Action("chain_rerun", "plan", ("c",), "Chain", "Read from the chosen rerun and write to a new one.",
@@ -162,6 +168,15 @@ def _image() -> Iterator[Action]:
     yield Action("colours", c, ("C",), "Colours", "Next colours: grey, inverted, heat.", ("image",), shown=True)
     yield Action("overlays", c, ("O",), "Overlays",
                  "Choose sources, matches, reference stars and mask planes.", ("image",), shown=True)
+    yield Action("mask_planes", c, ("p",), "Mask planes",
+                 "List the mask planes with letters and counts, and choose which are drawn.", ("image",))
+    yield Action("limits", c, ("s",), "Limits", "Next limits: zscale, 99.5, 99 or 95 per cent, min and max.",
+                 ("image",), command="safelight image --limits")
+    yield Action("manual_limits", c, ("S",), "Set limits", "Type the values shown as darkest and brightest.",
+                 ("image",), command="safelight image --limits")
+    yield Action("blink_on", c, ("b",), "Blink on", "Let two images take turns by themselves; again: stop.",
+                 ("image",))
+    yield Action("compass", c, ("n",), "Compass", "Draw arms towards north and east, or not.", ("image",))
     yield Action("blink", c, ("B",), "Blink", "Blink with the other image.", ("second_image",), shown=True)
     yield Action("next_kind", c, ("i",), "Kind", "Next image of this CCD: raw, after ISR, calibrated.", shown=True)
     yield Action("previous_ccd", c, ("<",), "Previous CCD", "Show the CCD before this one in the selection.")
@@ -190,7 +205,7 @@ ACTIONS = Registry(
         "browse table": (*_LIST, "table", "data_ids", "browse", "following"),
         "browse tree": (*_LIST, "data_ids", "browse", "following"),
         "browse detail": (*_LIST, "data_ids", "browse", "following"),
-        "start": ("moving", "table"),
+        "start": ("moving", "start"),
         "plan": (*_LIST, "table", "data_ids", "plan"),
         "run": (*_LIST, "table", "data_ids", "run", "following"),
         "logs": (*_LIST, "following"),

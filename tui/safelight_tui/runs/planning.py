@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from safelight.errors import EmptySelection
 from safelight_tui.runs.request import RunRequest
 
 if TYPE_CHECKING:
     from safelight.commands.taskrun import PreparedTask
     from safelight.processccd.logout import LogoutSafety
     from safelight.processccd.plan import Plan
+    from safelight.processccd.planner import PlanWatch
 
 __all__ = ["ConfigValue", "PlanPicture", "frozen_config", "make_picture"]
 
@@ -27,6 +27,8 @@ class ConfigValue:
     default: str
     doc: str
     type: str
+    beneath: str = ""  # what it would be without -c: the default, the camera's value or that of a file
+    beneath_source: str = "default"
     frozen: str | None = None  # what the rerun has, where that is another value
     frozen_source: str = ""
 
@@ -45,6 +47,7 @@ class PlanPicture:
     config: Mapping[str, ConfigValue]
     notes: tuple[str, ...] = ()
     exists: bool = False  # whether the rerun does
+    verdicts: Mapping[str, str] = field(default_factory=dict)  # good, bad, look: what observers marked, by key
     safety: LogoutSafety | None = field(default=None, compare=False)
 
     @property
@@ -57,38 +60,48 @@ class PlanPicture:
         """Whether anything can be run, and the rerun would take it."""
         return bool(self.plan.with_action("run")) and not self.differing
 
+    def without(self, keys: Collection[str], id_text: str) -> PlanPicture:
+        """The picture of the plan that leaves some CCDs out; `id_text` selects the others."""
+        return replace(self, request=replace(self.request, id_text=id_text), plan=self.plan.without(keys))
 
-def make_picture(request: RunRequest) -> PlanPicture:
+
+def make_picture(request: RunRequest, watch: PlanWatch = lambda ccds: None) -> PlanPicture:
     """Plan what is requested.
+
+    Parameters
+    ----------
+    watch : callable
+        Given the CCDs of each chunk as soon as they are planned; an exception that it raises gives up the plan.
 
     Raises
     ------
     SafelightError
         The data IDs, the configuration or the repository cannot be used; the sentence is for the user.
     """
-    from safelight.commands.taskrun import prepare
+    from safelight.commands.taskrun import prepare, select
     from safelight.processccd.logout import logout_safety
 
     task = prepare(request.options())
-    rows, notes = _select(task, request)
+    notes: list[str] = []
+    plan = task.plan(select(task, notes.append), watch)
     return PlanPicture(
         request,
-        task.plan(rows),
+        plan,
         explain_config(task),
         tuple(notes),
         request.output.is_dir(),
-        logout_safety(),
+        _verdicts(request, plan),
+        safety=logout_safety(),
     )
 
 
-def _select(task: PreparedTask, request: RunRequest) -> tuple[list[dict[str, Any]], list[str]]:
-    """As processCcd.py selects, with its notes kept instead of printed."""
-    (words,) = request.options().ids or [[]]
-    try:
-        selection = task.butler.query(words)
-    except EmptySelection as error:
-        raise EmptySelection(error.code, error.message, error.hint) from error
-    return list(selection.rows), list(selection.notes)
+def _verdicts(request: RunRequest, plan: Plan) -> dict[str, str]:
+    """What observers think of the CCDs in the rerun that is written, or else in the one that is read."""
+    from safelight.processccd.marks import MarkJournal
+
+    book = MarkJournal(request.output if request.output.is_dir() or not request.parent else request.source).read()
+    marks = {ccd.key: book.of(ccd.data_id) for ccd in plan.ccds} if book.ccds else {}
+    return {key: found.verdict for key, found in marks.items() if found is not None and found.verdict}
 
 
 def explain_config(task: PreparedTask) -> dict[str, ConfigValue]:
@@ -102,13 +115,17 @@ def explain_config(task: PreparedTask) -> dict[str, ConfigValue]:
     explained = {}
     for path, about in config_fields().items():
         differing = differences.get(path)
+        history = task.layers.history(path)
+        beneath = next(item for item in reversed(history) if item.source != "-c")
         explained[path] = ConfigValue(
             path=path,
             value=as_text(values[path]),
             source=task.layers.source(path),
-            default=as_text(task.layers.history(path)[0].value),
+            default=as_text(history[0].value),
             doc=about.description or "",
             type=getattr(about.annotation, "__name__", str(about.annotation)).replace("typing.", ""),
+            beneath=as_text(beneath.value),
+            beneath_source=beneath.source,
             frozen=as_text(differing.stored) if differing else None,
             frozen_source=differing.stored_source if differing else "",
         )
@@ -127,15 +144,13 @@ def frozen_config(request: RunRequest) -> dict[str, str]:
 
     Fields that this version does not know are left out.
     """
-    from dataclasses import replace
-
     from safelight.commands.taskrun import prepare
     from safelight.processccd.consistency import compare_config
     from safelight.processccd.overrides import config_fields
 
     if not (request.output / "config" / "processCcd.py").is_file():
         return {}
-    task = prepare(replace(request, config={}).options())
+    task = prepare(replace(request, config={}, config_files=()).options())
     output = task.butler.require_output()
     found = compare_config(output, task.config, task.layers)
     known = config_fields()

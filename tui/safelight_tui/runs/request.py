@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,6 +31,8 @@ class RunRequest:
         Data IDs in the language of ``--id``; empty: everything.
     config : mapping of str to str
         Values given with ``-c``, by path, in the order in which they were given.
+    config_files : tuple of Path
+        Files given with ``-C``, absolute; what is given with ``-c`` wins over them.
     """
 
     root: Path
@@ -39,6 +40,7 @@ class RunRequest:
     parent: str = ""
     id_text: str = ""
     config: Mapping[str, str] = field(default_factory=dict)
+    config_files: tuple[Path, ...] = ()
     redo: bool = False
     failed: bool = False
     processes: int = 1
@@ -50,15 +52,22 @@ class RunRequest:
         """The directory of the rerun."""
         return self.root / "rerun" / self.rerun
 
+    @property
+    def source(self) -> Path:
+        """The directory of the rerun that is read, else the repository."""
+        return self.root / "rerun" / self.parent if self.parent else self.root
+
     def options(self) -> TaskOptions:
         """As processCcd.py's options."""
         from safelight.commands.taskoptions import TaskOptions
+        from safelight.dataid import parse
 
+        files = [("-C", str(path)) for path in self.config_files]
         return TaskOptions(
             input=str(self.root),
             rerun=f"{self.parent}:{self.rerun}" if self.parent else self.rerun,
-            ids=[shlex.split(self.id_text)],
-            overrides=[("-c", f"{path}={text}") for path, text in self.config.items()],
+            ids=[list(group.words()) for group in parse(self.id_text).groups],
+            overrides=[*files, *(("-c", f"{path}={text}") for path, text in self.config.items())],
             redo=self.redo,
             failed=self.failed,
             processes=self.processes,

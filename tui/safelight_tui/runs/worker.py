@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from safelight.errors import SafelightError
+from safelight.processccd.executor import Control
 from safelight_tui.runs.request import RunRequest
 
 if TYPE_CHECKING:
@@ -74,6 +75,12 @@ class RunWorker(threading.Thread):
         self._post = post
         self._safety = safety
         self._detach = threading.Event()
+        self._control = Control()
+
+    def cancel(self, *, now: bool) -> None:
+        """End a run in this thread after the CCD at work or, with `now`, at its next stage."""
+        self._control.stop = True
+        self._control.abort = self._control.abort or now
 
     def leave(self) -> None:
         """Stop following a detached run, which goes on."""
@@ -98,15 +105,18 @@ class RunWorker(threading.Thread):
         from safelight.processccd.detached import start
 
         started = start(self.request.output, self.request.words(), nice=self.request.nice, safety=self._safety)
-        while not started.journal.is_file():
-            refused = started.refused()
-            if refused is not None:
-                self._post(self.Refused(self, refused))
-                return
-            if self._detach.wait(_POLL_S):
-                return
-        self._post(self.Began(self, started.run))
-        self._follow(started)
+        try:
+            while not started.journal.is_file():
+                refused = started.refused()
+                if refused is not None:
+                    self._post(self.Refused(self, refused))
+                    return
+                if self._detach.wait(_POLL_S):
+                    return
+            self._post(self.Began(self, started.run))
+            self._follow(started)
+        finally:
+            started.let_go()
 
     def _follow(self, started: DetachedRun) -> None:
         while not self._detach.wait(_POLL_S):
@@ -119,21 +129,23 @@ class RunWorker(threading.Thread):
     def _run_here(self) -> None:
         import logging as levels
 
-        from safelight.commands.taskrun import prepare
+        from safelight.commands.taskrun import prepare, select
         from safelight.processccd.events import Event, RunStarted
         from safelight.processccd.session import RunSettings, run_plan
 
         options = self.request.options()
         options.processes = 1
         task = prepare(options)
-        rows = list(task.butler.query((options.ids or [[]])[0]).rows)
+        rows = select(task, LOG.warning)
         settings = RunSettings(["processCcd.py", *self.request.words()], log_levels={"": levels.INFO})
 
         def listen(event: Event) -> None:
             if isinstance(event, RunStarted):
                 self._post(self.Began(self, event.run))
 
-        summary = run_plan(task.butler, lambda: task.plan(rows), task.config, task.layers, settings, listen)
+        summary = run_plan(
+            task.butler, lambda: task.plan(rows), task.config, task.layers, settings, listen, self._control
+        )
         phase = {0: "done", 130: "cancelled"}.get(summary.exit_code, "failed")
         self._post(self.Ended(self, summary.run, phase))
 

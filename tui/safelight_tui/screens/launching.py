@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from safelight.errors import SafelightError
+from safelight_tui.jobs import Job
 from safelight_tui.runs.request import RunRequest
 from safelight_tui.runs.worker import RunWorker
 from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.widgets.line_table import LineTable
 
 if TYPE_CHECKING:
+    from safelight.processccd.plan import PlannedCcd
     from safelight_tui.runs.planning import PlanPicture
 
 __all__ = ["SCRATCH", "LaunchingScreen", "default_processes"]
@@ -34,29 +37,41 @@ class LaunchingScreen(ModeScreen):
     latest: ClassVar[tuple[str, str] | None] = None
     """Rerun and name of the run that was started or chosen last, for the Run screen to show."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.run_workers: list[RunWorker] = []
-
     def make_plan(
-        self, request: RunRequest, then: Callable[[PlanPicture], None], *, as_the_rerun: bool = False
-    ) -> None:
-        """Plan in a thread; `as_the_rerun`: with the configuration that the rerun has, whatever the request says."""
+        self,
+        request: RunRequest,
+        then: Callable[[PlanPicture], None],
+        *,
+        as_the_rerun: bool = False,
+        watch: Callable[[Job, Sequence[PlannedCcd]], object] = lambda job, ccds: None,
+        group: str = "",
+    ) -> Job:
+        """Plan in a thread; another plan of this screen (or of the group) takes its place.
 
-        def work(butler: object) -> PlanPicture:
+        Parameters
+        ----------
+        as_the_rerun : bool
+            With the configuration that the rerun has, whatever the request says.
+        watch : callable
+            Given each chunk as it is planned, in the thread.
+        """
+
+        def work(job: Job) -> PlanPicture:
             from safelight_tui.runs.planning import frozen_config, make_picture
 
-            wanted = replace(request, config=frozen_config(request)) if as_the_rerun else request
-            return make_picture(wanted)
+            def look(ccds: Sequence[PlannedCcd]) -> None:
+                if job.cancelled.is_set():
+                    raise SafelightError("GIVEN_UP", "The plan was given up.")
+                watch(job, ccds)
 
-        self.shell.controller.ask(work, then, failed=self.plan_failed, group="plan")
+            wanted = replace(request, config=frozen_config(request), config_files=()) if as_the_rerun else request
+            return make_picture(wanted, look)
 
-    def plan_failed(self, error: Exception) -> None:
+        return self.shell.jobs.start(work, then, failed=self.plan_failed, group=group or f"plan for {self.MODE}")
+
+    def plan_failed(self, error: SafelightError) -> None:
         """A plan cannot be made."""
-        from safelight.errors import SafelightError
-
-        if isinstance(error, SafelightError):
-            self.shell.show_error(error)
+        self.shell.show_error(error)
 
     def confirm(self, picture: PlanPicture) -> None:
         """Ask, then run."""
@@ -88,7 +103,7 @@ class LaunchingScreen(ModeScreen):
     def launch(self, request: RunRequest, picture: PlanPicture) -> None:
         """Start the worker of a run."""
         worker = RunWorker(request, self.post_message, safety=picture.safety)
-        self.run_workers.append(worker)
+        self.shell.run_workers.add(worker)
         worker.start()
         self.notify(f"Starting the run in {request.rerun} ...", timeout=3, markup=False)
 
@@ -105,20 +120,19 @@ class LaunchingScreen(ModeScreen):
 
     def on_run_worker_refused(self, event: RunWorker.Refused) -> None:
         """Say why."""
-        self.run_workers = [worker for worker in self.run_workers if worker is not event.worker]
+        self.shell.run_workers.discard(event.worker)
         lines = event.reason.strip().splitlines()
         self.notify("\n".join(lines[-4:]), title="The run was refused", severity="error", timeout=15, markup=False)
 
     def on_run_worker_ended(self, event: RunWorker.Ended) -> None:
         """The feed tells the rest."""
-        self.run_workers = [worker for worker in self.run_workers if worker is not event.worker]
+        self.shell.run_workers.discard(event.worker)
         if self.shell.feed is not None:
             self.shell.feed.nudge()
 
     def on_unmount(self) -> None:
         """Leave the runs alone."""
-        for worker in self.run_workers:
-            worker.leave()
+        self.shell.run_workers.leave()
 
     # --- copying ----------------------------------------------------------------------------------------------------
 

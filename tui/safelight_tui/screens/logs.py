@@ -8,14 +8,12 @@ from pathlib import Path
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
-from safelight.errors import UsageError
 from safelight_tui.actions import ACTIONS
-from safelight_tui.logs import LineFilter
+from safelight_tui.screens.log_filtering import LogFiltering
 from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.session.reruns import RunView
-from safelight_tui.widgets.line_input import LineInput
 from safelight_tui.widgets.line_table import LineTable
 from safelight_tui.widgets.log_model import LogListModel
 from safelight_tui.widgets.log_view import LogView
@@ -24,7 +22,7 @@ from safelight_tui.widgets.run_picker import run_state
 __all__ = ["LogsScreen"]
 
 
-class LogsScreen(ModeScreen):
+class LogsScreen(LogFiltering, ModeScreen):
     """The list of logs of a rerun's runs, and one of them."""
 
     MODE = "logs"
@@ -39,20 +37,17 @@ class LogsScreen(ModeScreen):
     LogsScreen #logs-list { width: 28; height: 1fr; border-right: solid $primary; }
     LogsScreen.-narrow Horizontal { layout: vertical; }
     LogsScreen.-narrow #logs-list { width: 100%; height: 7; border-right: none; border-bottom: solid $primary; }
-    LogsScreen #logs-filter { display: none; }
-    LogsScreen #logs-filter.-open { display: block; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._path: Path | None = None
         self._wanted: str = ""  # the CCD whose log is to be shown
-        self._trouble = ""
 
     def compose_body(self) -> ComposeResult:
         """Where it is, filter, list, log."""
         yield Static("", id="logs-head", markup=False)
-        yield LineInput("", placeholder="regular expression; ! inverts", id="logs-filter")
+        yield self.log_filter()
         with Horizontal():
             yield LineTable(empty_text="nothing was run yet", id="logs-list")
             yield LogView(empty_text="no log", id="logs-view")
@@ -118,7 +113,7 @@ class LogsScreen(ModeScreen):
         lies = "/".join(entry.path.parts[-3:])
         view = self.query_one(LogView)
         follow = "following" if view.follow else "staying"
-        text = self._trouble or f"{entry.run.rerun}   {word}, {follow}   {lies}"
+        text = self.log_trouble or f"{entry.run.rerun}   {word}, {follow}   {lies}"
         self.query_one("#logs-head", Static).update(text)
         if entry.path != self._path:
             self._path = entry.path
@@ -142,41 +137,14 @@ class LogsScreen(ModeScreen):
 
     # --- filter -----------------------------------------------------------------------------------------------------
 
-    def action_filter(self) -> None:
-        """Filter the log."""
-        line = self.query_one("#logs-filter", LineInput)
-        line.add_class("-open")
-        line.focus()
-
-    def on_log_view_filter_requested(self, event: LogView.FilterRequested) -> None:
-        """Filter the log."""
-        self.action_filter()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while it is typed; say what is wrong with an expression that is not valid."""
-        if event.input.id != "logs-filter":
-            return
-        try:
-            wanted = LineFilter(event.value) if event.value else None
-            self._trouble = ""
-        except UsageError as error:
-            self._trouble = error.message
-        else:
-            self.query_one(LogView).set_filter(wanted)
+    def log_filter_changed(self) -> None:
+        """Say what is wrong with an expression that is not valid."""
         self._open()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Back to the log."""
-        if event.input.id == "logs-filter":
-            event.input.set_class(bool(event.value), "-open")
-            self.query_one(LogView).focus()
-            self.refresh_footer()
+        self.refresh_footer()
 
     def action_give_up(self) -> None:
         """Take the filter away."""
-        line = self.query_one("#logs-filter", LineInput)
-        line.value = ""
-        line.remove_class("-open")
+        self.leave_log_filter()
         self.query_one(LogView).focus()
 
     def action_follow(self) -> None:

@@ -174,6 +174,22 @@ class Session:
         return id_text([self.catalogue.data_id(row) for row in rows], self.catalogue.identity)
 
 
+def _listed(values: Sequence[Any]) -> str:
+    """Values as ``--id`` takes them: three and more neighbouring numbers as a range."""
+    if not all(isinstance(value, int) and value >= 0 for value in values):
+        return "^".join(map(str, values))
+    parts: list[str] = []
+    ordered = sorted(values)
+    start = 0
+    for place in range(1, len(ordered) + 1):
+        if place < len(ordered) and ordered[place] == ordered[place - 1] + 1:
+            continue
+        run = ordered[start:place]
+        parts += [f"{run[0]}..{run[-1]}"] if len(run) > 2 else map(str, run)
+        start = place
+    return "^".join(parts)
+
+
 def id_text(data_ids: Sequence[dict[str, Any]], identity: Sequence[str]) -> str:
     """``--id`` text of some data IDs, by their identifying keys; equal lists of CCDs share a group.
 
@@ -193,9 +209,9 @@ def id_text(data_ids: Sequence[dict[str, Any]], identity: Sequence[str]) -> str:
         merged.setdefault(tuple(values), []).append(head)
     groups: list[list[str]] = []
     for inners, heads in merged.items():
-        tail = f"{inner}={'^'.join(map(str, inners))}"
+        tail = f"{inner}={_listed(inners)}"
         if len(outer) == 1:
-            groups.append([f"{outer[0]}={'^'.join(str(head[0]) for head in heads)}", tail])
+            groups.append([f"{outer[0]}={_listed([head[0] for head in heads])}", tail])
         else:
             groups += [[*(f"{key}={value}" for key, value in zip(outer, head)), tail] for head in heads]
     return parse(groups).to_text() if groups else ""

@@ -78,7 +78,13 @@ class ConfigEditor(RunDialog[dict[str, str] | None]):
         """The value as it would be now."""
         if field.path in self.given:
             return self.given[field.path]
-        return field.default if field.path in self._first else field.value
+        return field.beneath if field.path in self._first else field.value
+
+    def source_of(self, field: ConfigValue) -> str:
+        """Who sets that value."""
+        if field.path in self.given:
+            return "-c"
+        return field.beneath_source if field.path in self._first else field.source
 
     def _fill(self) -> None:
         words = self._words.casefold().split()
@@ -87,7 +93,7 @@ class ConfigEditor(RunDialog[dict[str, str] | None]):
         columns = (
             Column("path", "field", 42, frozen=True),
             Column("value", "value", 18),
-            Column("source", "set by", 12),
+            Column("source", "set by", 16),
             Column("frozen", "the rerun has", 16),
         )
         self.query_one(LineTable).show(RowsModel(columns, [self._row(field) for field in self._shown]))
@@ -98,7 +104,7 @@ class ConfigEditor(RunDialog[dict[str, str] | None]):
 
     def _row(self, field: ConfigValue) -> list[Cell]:
         edited = field.path in self.given
-        source = "-c" if edited else "default" if field.path in self._first else field.source
+        source = self.source_of(field).rpartition("/")[2]  # of a file its name; the explanation has its path
         tone = "new" if edited else "" if field.changed else "dim"
         value = self.value_of(field)
         frozen = "" if field.frozen is None or field.frozen == value else field.frozen
@@ -120,7 +126,7 @@ class ConfigEditor(RunDialog[dict[str, str] | None]):
             TextLine(f"{field.path} ({field.type})", "title"),
             TextLine(field.doc or "(not documented)"),
             TextLine(f"{field.default}", label="default "),
-            TextLine(self.value_of(field), label="now     "),
+            TextLine(f"{self.value_of(field)} (set by {self.source_of(field)})", label="now     "),
         ]
         if field.frozen is not None:
             lines.append(TextLine(f"{field.frozen} ({field.frozen_source})", "caveat", "rerun   "))

@@ -112,6 +112,7 @@ class LineTable(ScrollView, can_focus=True):
         model: TableModel | None = None,
         *,
         empty_text: str = "nothing here",
+        mark: str = "*",
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,
@@ -119,6 +120,7 @@ class LineTable(ScrollView, can_focus=True):
         super().__init__(name=name, id=id, classes=classes)
         self.model: TableModel = model if model is not None else RowsModel((), ())
         self.empty_text = empty_text
+        self.mark = mark
         self.marks = Bitset.none(self.model.id_count)
         self.sort_column: str | None = None
         self.sort_reverse = False
@@ -235,7 +237,7 @@ class LineTable(ScrollView, can_focus=True):
         stale = self.has_class("-stale")
         plain = self._style(*layers)
         plain_only = stale or (under and self.has_focus)  # no tone can be read on the bar of the cursor
-        gutter = ("*" if marked else " ") + (">" if under else " ")
+        gutter = (self.mark if marked else " ") + (">" if under else " ")
         segments, used = [Segment(gutter, plain)], GUTTER
         for number, column, room in self._columns_in_view():
             if used > GUTTER:
