@@ -62,10 +62,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _rendered(rows: list[dict[str, Any]], options: Any, rerun: Path) -> str:
     if options.summary:
+        from safelight.butler.butler import Butler
         from safelight.processccd.nightsummary import night_summary
+        from safelight.processccd.visittimes import visit_times
 
         name = options.rerun or (rerun.name if options.output is None else str(rerun))
-        return night_summary(rows, rerun=name, repository=str(options.input))
+        times = visit_times(Butler(options.input), rows)
+        return night_summary(rows, rerun=name, repository=str(options.input), times=times)
     from safelight.processccd.judged import render_export
 
     if not rows:

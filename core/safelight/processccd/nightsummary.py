@@ -1,12 +1,16 @@
-"""The night in one page of Markdown: how much, how good, what failed, what stands apart, what the observers said."""
+"""The night in one page of Markdown: how much, how good, time lost, what failed, what rang, what observers said."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from math import isfinite
 from statistics import median
 from typing import Any
+
+from safelight.processccd.markdown import cell, some, table
+from safelight.processccd.nighthours import clock, hours_lines, visit_seconds
 
 __all__ = ["night_summary"]
 
@@ -23,7 +27,14 @@ _SHOWN = (
 )
 
 
-def night_summary(rows: Sequence[Row], *, rerun: str, repository: str, written: datetime | None = None) -> str:
+def night_summary(
+    rows: Sequence[Row],
+    *,
+    rerun: str,
+    repository: str,
+    written: datetime | None = None,
+    times: Mapping[Any, float] | None = None,
+) -> str:
     """The summary of judged rows (`judged.judged_rows`).
 
     Parameters
@@ -32,23 +43,27 @@ def night_summary(rows: Sequence[Row], *, rerun: str, repository: str, written: 
         Named in the heading.
     written : datetime, optional
         The time told; now, if left out.
+    times : mapping, optional
+        Visit -> MJD (UTC) in the middle of its exposure (`visittimes.visit_times`); tells pauses and time lost.
     """
     time = (written or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
-    parts = [f"# Rerun {_text(rerun)}\n\nRepository `{repository}`, summary written {time} UTC.\n"]
+    parts = [f"# Rerun {cell(rerun)}\n\nRepository {cell(repository)}, summary written {time} UTC.\n"]
     if not rows:
         return parts[0] + "\nNothing has been processed yet.\n"
     parts.append(_counts(rows))
-    parts.append(_by("filter", rows, "Filters"))
+    hours = hours_lines(rows, times or {})
+    parts.append("## Time\n\n" + "\n".join(hours) + "\n" if hours else "")
+    parts.append(_by("filter", rows, "Filters: median (least to most)", spread=True))
     if any("visit" in row for row in rows):
-        parts.append(_by("visit", rows, "Visits"))
-    parts += [_failures(rows), _caveats(rows), _outliers(rows), _marks(rows)]
+        parts.append(_by("visit", rows, "Visits: medians", times=times or {}))
+    parts += [_failures(rows), _alarms(rows), _caveats(rows), _outliers(rows), _marks(rows)]
     return "\n".join(part for part in parts if part)
 
 
 def _counts(rows: Sequence[Row]) -> str:
     counter = Counter(str(row.get("status")) for row in rows)
     nights = sorted({str(row["dateObs"]) for row in rows if row.get("dateObs")})
-    seconds = _visit_seconds(rows)
+    seconds = visit_seconds(rows)
     words = ", ".join(f"{count} {status}" for status, count in counter.most_common())
     lines = [f"**{len(rows)} CCDs**: {words}."]
     if nights:
@@ -58,35 +73,51 @@ def _counts(rows: Sequence[Row]) -> str:
     return " ".join(lines) + "\n"
 
 
-def _visit_seconds(rows: Iterable[Row]) -> dict[Any, float]:
-    return {row["visit"]: float(row["expTime"]) for row in rows if row.get("visit") is not None and row.get("expTime")}
-
-
-def _by(key: str, rows: Sequence[Row], heading: str) -> str:
-    """Medians of the metrics for each value of a key."""
+def _by(
+    key: str, rows: Sequence[Row], heading: str, *, spread: bool = False, times: Mapping[Any, float] | None = None
+) -> str:
+    """Medians of the metrics for each value of a key, with their range or the time of day."""
     groups: dict[Any, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.get(key), []).append(row)
     extra = ["filter"] if key == "visit" else []
-    heads = [key, *extra, "CCDs", "failed", *(head for head, _, _ in _SHOWN)]
+    hour = ["UTC"] if times else []
+    heads = [key, *extra, *hour, "CCDs", "failed", *(head for head, _, _ in _SHOWN)]
     lines = []
     for value, members in groups.items():
         failed = sum(1 for row in members if row.get("status") == "failed")
-        cells = [_text(value), *(_text(members[0].get(name)) for name in extra), str(len(members)), str(failed or "")]
-        lines.append([*cells, *(_median(members, name, decimals) for _, name, decimals in _SHOWN)])
-    return f"## {heading}\n\n" + _table(heads, lines, left=1 + len(extra))
+        cells = [cell(value), *(cell(members[0].get(name)) for name in extra)]
+        if times:
+            when = times.get(value)
+            cells.append(clock(when) if when is not None and isfinite(when) else "")
+        cells += [str(len(members)), str(failed or "")]
+        lines.append([*cells, *(_median(members, name, decimals, spread=spread) for _, name, decimals in _SHOWN)])
+    return f"## {heading}\n\n" + table(heads, lines, left=1 + len(extra) + len(hour))
 
 
-def _median(rows: Iterable[Row], name: str, decimals: int) -> str:
+def _median(rows: Iterable[Row], name: str, decimals: int, *, spread: bool) -> str:
     values = [float(row[name]) for row in rows if row.get(name) is not None]
-    return f"{median(values):.{decimals}f}" if values else ""
+    if not values:
+        return ""
+    middle = f"{median(values):.{decimals}f}"
+    least, most = f"{min(values):.{decimals}f}", f"{max(values):.{decimals}f}"
+    return f"{middle} ({least} to {most})" if spread and least != most else middle
 
 
 def _failures(rows: Iterable[Row]) -> str:
     lines = [
-        [_name(row), _text(row.get("code")), _text(row.get("message"))] for row in rows if row.get("status") == "failed"
+        [_name(row), cell(row.get("code")), cell(row.get("message"))] for row in rows if row.get("status") == "failed"
     ]
-    return "## Failures\n\n" + _table(["CCD", "code", "why"], lines, left=3) if lines else ""
+    return "## Failures\n\n" + table(["CCD", "code", "why"], lines, left=3) if lines else ""
+
+
+def _alarms(rows: Iterable[Row]) -> str:
+    where: dict[str, list[str]] = {}
+    for row in rows:
+        for text in row.get("alarms", ()):
+            where.setdefault(text, []).append(_name(row))
+    lines = [[cell(text), str(len(names)), some(names)] for text, names in where.items()]
+    return "## Alarms\n\n" + table(["threshold", "CCDs", "which"], lines, left=1) if lines else ""
 
 
 def _caveats(rows: Iterable[Row]) -> str:
@@ -94,8 +125,8 @@ def _caveats(rows: Iterable[Row]) -> str:
     for row in rows:
         for code in str(row.get("caveats") or "").split():
             where.setdefault(code, []).append(_name(row))
-    lines = [[_text(code), str(len(names)), _some(names)] for code, names in sorted(where.items())]
-    return "## Caveats\n\n" + _table(["caveat", "CCDs", "which"], lines, left=1) if lines else ""
+    lines = [[cell(code), str(len(names)), some(names)] for code, names in sorted(where.items())]
+    return "## Caveats\n\n" + table(["caveat", "CCDs", "which"], lines, left=1) if lines else ""
 
 
 def _outliers(rows: Iterable[Row]) -> str:
@@ -103,44 +134,20 @@ def _outliers(rows: Iterable[Row]) -> str:
     for row in rows:
         named = [f"{name} {row[name]:.6g}" for name in row.get("outliers", ()) if row.get(name) is not None]
         if named:
-            lines.append([_name(row), _text(row.get("filter")), ", ".join(named)])
+            lines.append([_name(row), cell(row.get("filter")), ", ".join(named)])
     if not lines:
         return ""
-    return "## Far from the others of their filter\n\n" + _table(["CCD", "filter", "what"], lines, left=3)
+    return "## Far from the others of their filter\n\n" + table(["CCD", "filter", "what"], lines, left=3)
 
 
 def _marks(rows: Iterable[Row]) -> str:
     lines = [
-        [_name(row), _text(row["verdict"]), _text(row.get("comment")), _text(row.get("observers")), row["marked"][:16]]
+        [_name(row), cell(row["verdict"]), cell(row.get("comment")), cell(row.get("observers")), row["marked"][:16]]
         for row in rows
         if row.get("verdict") or row.get("comment")
     ]
-    return "## Marks\n\n" + _table(["CCD", "verdict", "comment", "who", "UTC"], lines, left=5) if lines else ""
+    return "## Marks\n\n" + table(["CCD", "verdict", "comment", "who", "UTC"], lines, left=5) if lines else ""
 
 
 def _name(row: Row) -> str:
-    return " ".join(_text(row[key]) for key in ("visit", "ccd") if key in row) or _text(dict(row).get("field", "?"))
-
-
-def _some(names: Sequence[str], most: int = 6) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _text(value: Any) -> str:
-    """`value` as one cell: no line breaks, nothing that Markdown takes for its own."""
-    text = " ".join(str("" if value is None else value).split())
-    for character in "\\|*_<[`":
-        text = text.replace(character, "\\" + character)
-    return text
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
-    """Aligned, so that it reads well as plain text too; the first `left` columns are text."""
-    widths = [max(3, *(len(row[k]) for row in [heads, *rows])) for k in range(len(heads))]
-
-    def line(cells: Sequence[str]) -> str:
-        aligned = (c.ljust(w) if k < left else c.rjust(w) for k, (c, w) in enumerate(zip(cells, widths)))
-        return "| " + " | ".join(aligned) + " |"
-
-    rule = "|" + "|".join("-" * (w + 2) if k < left else "-" * (w + 1) + ":" for k, w in enumerate(widths)) + "|"
-    return "\n".join([line(heads), rule, *map(line, rows)]) + "\n"
+    return " ".join(cell(row[key]) for key in ("visit", "ccd") if key in row) or cell(dict(row).get("field", "?"))

@@ -178,7 +178,7 @@ async def test_enter_on_a_failure_says_why(opened: Any, repository: Path) -> Non
         await screen.press("slash")
         await screen.type("| failed")
         await screen.press("enter", "enter")
-        await screen.shows("in isr: No flat HSC-I. Build one.")
+        await screen.shows("FAILED NO_FLAT", "in isr: No flat HSC-I.", "hint  Build one.", "the end of its log")
 
 
 async def test_frames_and_runs_that_appear_are_shown_without_a_key(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from safelight.processccd.alarms import Alarm
 
 __all__ = ["Judged", "read_judged", "read_signature", "write_verdict"]
 
@@ -23,8 +26,8 @@ class Judged:
     undoable: int  # lines that the user's next undo would take back
 
 
-def read_judged(name: str, path: Path) -> Judged:
-    """Read ledger and marks of a rerun."""
+def read_judged(name: str, path: Path, alarms: Sequence[Alarm] = ()) -> Judged:
+    """Read ledger and marks of a rerun; rows say which alarms they are beyond."""
     from safelight.processccd.judged import judged_rows
     from safelight.processccd.ledger import OutcomeLedger
     from safelight.processccd.marks import MarkJournal
@@ -33,7 +36,7 @@ def read_judged(name: str, path: Path) -> Judged:
     signature = journal.signature()
     book = journal.read()
     with OutcomeLedger(path) as ledger:
-        rows = judged_rows(ledger.ccds(), book)
+        rows = judged_rows(ledger.ccds(), book, alarms)
     return Judged(name, path, tuple(rows), signature, len(book.last_group(journal.user)))
 
 

@@ -22,13 +22,17 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], *, rerun: str, rep
         The file cannot be written.
     """
     from safelight.butler.atomic import write_text
+    from safelight.butler.butler import Butler
     from safelight.processccd.judged import render_export
     from safelight.processccd.nightsummary import night_summary
+    from safelight.processccd.visittimes import visit_times
 
     if path.exists():
         raise UsageError("FILE_EXISTS", f"{path} is there already.", "Choose another name.")
     if path.suffix == ".md":
-        text = night_summary(rows, rerun=rerun, repository=repository)
+        text = night_summary(
+            rows, rerun=rerun, repository=repository, times=visit_times(Butler(Path(repository)), rows)
+        )
     elif path.suffix in (".csv", ".ecsv"):
         text = render_export(rows, "csv" if path.suffix == ".csv" else "ecsv", meta={"rerun": rerun})
     else:

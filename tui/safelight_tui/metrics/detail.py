@@ -29,6 +29,7 @@ def detail_lines(row: Mapping[str, Any]) -> list[TextLine]:
         lines += [TextLine(str(row["code"]), "bad"), TextLine(str(row.get("message") or ""))]
     if row.get("caveats"):
         lines.append(TextLine(str(row["caveats"]), "caveat"))
+    lines += [TextLine(f"alarm {text}", "bad") for text in row.get("alarms", ())]
     if row.get("verdict"):
         who = f" by {row['observers']}" if row.get("observers") else ""
         lines.append(TextLine(f"{row['verdict']}{who}", "new"))

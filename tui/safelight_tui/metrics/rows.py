@@ -14,14 +14,16 @@ METRICS = tuple(column.name for column in COLUMNS)
 
 
 def is_problem(row: Mapping[str, Any]) -> bool:
-    """Whether someone should look: not plainly done, or far from the others of its filter."""
-    return row.get("status") in ("failed", "done-with-caveats", "cancelled") or bool(row.get("outliers"))
+    """Whether someone should look: not plainly done, far from the others of its filter, or beyond an alarm."""
+    return row.get("status") in ("failed", "done-with-caveats", "cancelled") or bool(
+        row.get("outliers") or row.get("alarms")
+    )
 
 
 def full_id(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row's data ID without what was measured."""
     stop = {"status", "caveats", "code", "message", *METRICS, "verdict", "verdicts", "comment", "observers", "marked"}
-    return {key: value for key, value in row.items() if key not in stop | {"outliers"}}
+    return {key: value for key, value in row.items() if key not in stop | {"outliers", "alarms"}}
 
 
 def data_id_of(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safelight.processccd.narrowing import Narrowing
 from safelight.processccd.report import COLUMNS
 from safelight_tui.terminal.text import number
-from safelight_tui.widgets.status import Status
+from safelight_tui.widgets.status import ALARM_SIGN, Status
 from safelight_tui.widgets.table_model import Cell, Column
 
 __all__ = ["MetricsTable", "by_visit"]
@@ -141,11 +141,12 @@ class MetricsTable:
         return int(found[0]) if len(found) else None
 
     def _cells(self, row: Row) -> list[Cell]:
-        outliers = row.get("outliers", ())
+        outliers, alarms = row.get("outliers", ()), " ".join(row.get("alarms", ()))
+        rung = metrics_of(row)
         cells = []
         for column in self.columns:
             if column.key in _SHORT:
-                cells.append(_metric_cell(row, column.key, column.key in outliers))
+                cells.append(_metric_cell(row, column.key, column.key in outliers, column.key in rung))
             elif column.key == "status" and not self.per_visit:
                 cells.append(Cell(*_STATUS_SIGNS.get(str(row.get("status")), ("?", ""))))
             elif column.key == "verdict" and not self.per_visit:
@@ -153,19 +154,28 @@ class MetricsTable:
             elif column.key == "caveats":
                 failed = row.get("status") == "failed"
                 text = str(row.get("code") if failed else row.get("caveats") or "")
-                cells.append(Cell(text, "bad" if failed else "caveat"))
+                told = f"{ALARM_SIGN} {alarms} {text}".strip() if alarms else text
+                cells.append(Cell(told, "bad" if failed or alarms else "caveat"))
             else:
                 value = row.get(column.key)
                 cells.append(Cell("" if value is None else str(value)))
         return cells
 
 
-def _metric_cell(row: Row, name: str, outlier: bool) -> Cell:
+def metrics_of(row: Row) -> frozenset[str]:
+    """Metrics in which a row is beyond an alarm."""
+    from safelight.processccd.alarms import parse_alarms
+
+    return frozenset(alarm.metric for alarm in parse_alarms(row.get("alarms", ())))
+
+
+def _metric_cell(row: Row, name: str, outlier: bool, alarm: bool = False) -> Cell:
     value = row.get(name)
     if value is None:
         return Cell("--", "dim")
     text = number(float(value) * _SCALE.get(name, 1.0), _DECIMALS[name])
-    return Cell(f"{OUTLIER_SIGN}{text}", "bad") if outlier else Cell(text)
+    sign = ALARM_SIGN if alarm else OUTLIER_SIGN if outlier else ""
+    return Cell(sign + text, "bad") if sign else Cell(text)
 
 
 def _sort_value(row: Row, key: str) -> Any:
@@ -201,6 +211,7 @@ def _visit(rows: Sequence[Row]) -> dict[str, Any]:
     summary["caveats"] = " ".join(dict.fromkeys(c for row in rows for c in str(row.get("caveats") or "").split()))
     summary["code"] = " ".join(dict.fromkeys(str(row["code"]) for row in rows if row.get("code")))
     summary["comment"] = "; ".join(dict.fromkeys(str(row["comment"]) for row in rows if row.get("comment")))
+    summary["alarms"] = tuple(dict.fromkeys(text for row in rows for text in row.get("alarms", ())))
     summary["outliers"] = tuple(dict.fromkeys(name for row in rows for name in row.get("outliers", ())))
     for name in _SHORT:
         values = [float(row[name]) for row in rows if row.get(name) is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,13 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from safelight.errors import DataIdError, SafelightError
+from safelight.errors import SafelightError
 from safelight_tui.actions import ACTIONS
-from safelight_tui.screens.mode import ModeScreen
+from safelight_tui.catalogue import Bitset
+from safelight_tui.screens.browse_tree import BrowseTree
+from safelight_tui.screens.why import tell_why
 from safelight_tui.session import details
-from safelight_tui.session.completion import Completion, complete
-from safelight_tui.session.disktree import DiskTree, Entry, KnownFiles, list_directory
-from safelight_tui.session.facets import constrain, facets, toggle
 from safelight_tui.session.nodedetails import node_lines
-from safelight_tui.session.repositorytree import RepositoryTree, branch_values
 from safelight_tui.session.session import Session
 from safelight_tui.widgets.data_id_model import DataIdModel
 from safelight_tui.widgets.detail_pane import DetailPane
@@ -36,7 +34,7 @@ _READERS = {
 }
 
 
-class BrowseScreen(ModeScreen):
+class BrowseScreen(BrowseTree):
     """The first screen."""
 
     MODE = "browse"
@@ -57,16 +55,15 @@ class BrowseScreen(ModeScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._disk = False
-        self._listings: dict[Path, Sequence[Entry]] = {}
-        self._known: KnownFiles | None = None
+        self._root: Path | None = None
         self._placed = False
-        self._stale = False
+        self._placed_at: int | None = None
         self._subject: tuple[str, Hashable] | None = None
+        self._shown: tuple[str, str] | None = None
 
     def compose_body(self) -> ComposeResult:
         """Filter bar; tree and table; details."""
-        yield FilterBar(self._complete, id="filter")
+        yield FilterBar(self.complete, id="filter")
         with Horizontal(id="panes"):
             yield TreeView(id="tree")
             yield LineTable(empty_text="reading the registry", id="data-ids")
@@ -75,24 +72,9 @@ class BrowseScreen(ModeScreen):
     # --- panes ------------------------------------------------------------------------------------------------------
 
     @property
-    def table(self) -> LineTable:
-        """The table of data IDs."""
-        return self.query_one("#data-ids", LineTable)
-
-    @property
-    def tree_pane(self) -> TreeView:
-        """The tree."""
-        return self.query_one("#tree", TreeView)
-
-    @property
     def detail(self) -> DetailPane:
         """The details."""
         return self.query_one("#detail", DetailPane)
-
-    @property
-    def bar(self) -> FilterBar:
-        """The filter bar."""
-        return self.query_one("#filter", FilterBar)
 
     @property
     def focus_name(self) -> str:
@@ -106,17 +88,16 @@ class BrowseScreen(ModeScreen):
         return self.table
 
     def holding(self) -> Collection[str]:
-        """Whether there are rows and problems among them."""
+        """Whether there are rows, problems among them, and a filter to search for."""
         session = self.session
         if session is None or not len(session.selection):
             return ()
         rerun = session.rerun
         problems = rerun is not None and any(status.problem for status in rerun.counts)
-        return ("rows", "problems") if problems else ("rows",)
+        return ("rows", *(("problems",) if problems else ()), *(("search",) if self.searched else ()))
 
     def on_mount(self) -> None:
         """Focus the table."""
-        self.tree_pane.opened |= {("raw",), ("rerun",)}
         self.table.focus()
 
     def on_resize(self, event: Any) -> None:
@@ -132,24 +113,36 @@ class BrowseScreen(ModeScreen):
         session = self.session
         if session is None:
             return
-        if "session" in what and self._subject is not None and self._known is not None:
-            self._listings, self._known = {}, None
+        if session.root != self._root:
+            self._forget(session)
         if what & {"session", "catalogue", "selection", "feed"}:
-            self._show_table(session)
-            self._show_tree(session)
+            self.show_table(session)
+            self.show_tree(session)
         if what & {"session", "catalogue", "selection"} and not self.bar.is_open:
             self.bar.set_text(session.filter.text)
-            self._show_count(session)
+            self.show_count(session)
         if self.bar.is_open and what & {"session", "catalogue"}:
-            self._apply(self.bar.text)  # typed before the frames were there
+            self.apply(self.bar.text)  # typed before the frames were there
+        if what & {"feed", "catalogue"}:
+            self.read_directories()
         if "cursor" in what and self._placed and self.shell.night.following:
             self._go_to_followed(session)
         if what & {"feed", "cursor", "session", "catalogue", "selection"}:
             self._show_detail(again="feed" in what)
 
-    def _show_table(self, session: Session) -> None:
+    def _forget(self, session: Session) -> None:
+        """Another repository is open: nothing of the one before stays."""
+        self._root = session.root
+        self._placed, self._placed_at, self._subject, self._shown = False, None, None, None
+        self.stale = False
+        self.forget_tree()
+        self.table.marks = Bitset.none(0)
+        self.bar.show_error(None)
+
+    def show_table(self, session: Session) -> None:
+        """Show the rows of the session."""
         self.table.empty_text = self._why_nothing(session)
-        self.table.show(DataIdModel(session), stale=self._stale)
+        self.table.show(DataIdModel(session), stale=self.stale)
         if not self._placed and len(session.selection):
             self._place_cursor(session)
         elif self.shell.night.following:
@@ -167,7 +160,11 @@ class BrowseScreen(ModeScreen):
         return "nothing is selected"
 
     def _place_cursor(self, session: Session) -> None:
-        """At first: where the cursor was left, else on the first CCD of the newest visit."""
+        """At first: where the cursor was left, else on the first CCD of the newest visit; not once the user moved."""
+        if self._placed_at is not None and self._placed_at != self.table.row_id:
+            self._placed = session.catalogue.complete
+            session.cursor_row = self.table.row_id
+            return
         remembered = self.shell.remembered.of(session.root).cursor
         row = session.catalogue.row_of(remembered) if remembered else None
         place = session.selection.place_of(row) if row is not None else None
@@ -176,7 +173,7 @@ class BrowseScreen(ModeScreen):
         else:
             self._go_to_newest(session)
         self._placed = session.catalogue.complete
-        session.cursor_row = self.table.row_id
+        session.cursor_row = self._placed_at = self.table.row_id
 
     def _go_to_newest(self, session: Session) -> None:
         catalogue, count = session.catalogue, len(session.selection)
@@ -189,149 +186,13 @@ class BrowseScreen(ModeScreen):
         first = next(row for row in rows if int(codes[row]) == newest)
         self.table.move_to(session.selection.place_of(int(first)) or 0)
 
-    def _show_tree(self, session: Session) -> None:
-        tree = self.tree_pane
-        tree.show(DiskTree(session.root, self._listings) if self._disk else RepositoryTree(session))
-
-    def _show_count(self, session: Session) -> None:
-        result = session.filter
-        narrowed = len(result.view) if result.narrowing else None
-        self.bar.show_count(len(result.rows), session.catalogue.size, narrowed=narrowed)
-
-    # --- the filter -------------------------------------------------------------------------------------------------
-
-    def _complete(self, text: str, cursor: int) -> Completion:
-        session = self.session
-        if session is None:
-            return Completion(cursor, cursor, ())
-        return complete(text, cursor, session.catalogue, session.rerun)
-
-    def action_filter(self) -> None:
-        """Open the filter bar."""
-        session = self.session
-        self.bar.open(self.shell.remembered.of(session.root).history if session is not None else ())
-
-    def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
-        """Select as it is typed; while the text is invalid the last valid selection stays, greyed."""
-        self._apply(event.text)
-
-    def _apply(self, text: str) -> bool:
-        session = self.session
-        if session is None:
-            return False
-        try:
-            result = session.set_filter(text)
-        except DataIdError as error:
-            self._stale = True
-            self._show_table(session)
-            self.bar.show_error(error)
-            return False
-        self._stale = False
-        self.bar.show_error(None)
-        self.bar.show_note(result.why_empty)
-        self.shell.tell("selection")
-        self._show_count(session)
-        return True
-
-    def on_filter_bar_kept(self, event: FilterBar.Kept) -> None:
-        """Keep the filter, remember it, go to the table."""
-        if self.session is not None:
-            self.shell.remembered.add_to_history(self.session.root, event.text)
-        self.table.focus()
-        self.shell.save_state()
-
-    def on_filter_bar_given_up(self, event: FilterBar.GivenUp) -> None:
-        """Back to the filter from before."""
-        self._apply(event.text)
-        self.table.focus()
-
-    def _set_filter(self, text: str) -> None:
-        self.bar.set_text(text)
-        if self._apply(text) and self.session is not None:
-            self.shell.remembered.add_to_history(self.session.root, text)
-
-    def action_facets(self) -> None:
-        """Choose values from lists."""
-        from safelight_tui.screens.facets import FacetsScreen
-
-        session = self.session
-        if session is None:
-            return
-
-        def switched(key: str, value: str) -> None:
-            self._set_filter(toggle(session.filter.text, key, value))
-            screen.show(facets(session.filter.text, session.catalogue, session.rerun), session.filter.text)
-
-        screen = FacetsScreen(
-            facets(session.filter.text, session.catalogue, session.rerun), session.filter.text, switched
-        )
-        self.app.push_screen(screen)
-
-    # --- the tree ---------------------------------------------------------------------------------------------------
-
-    def action_tree_kind(self) -> None:
-        """Switch between registries and directories."""
-        session = self.session
-        if session is None:
-            return
-        self._disk = not self._disk
-        tree = self.tree_pane
-        if self._disk:
-            tree.opened.add(("disk", session.root))
-            self._listings = {}
-            self.shell.controller.ask(KnownFiles.of, self._known_read, group="known files")
-        self._show_tree(session)
-
-    def _known_read(self, known: KnownFiles) -> None:
-        self._known = known
-        for key in list(self.tree_pane.opened):
-            if isinstance(key, tuple) and key[0] == "disk":
-                self._list(key[1])
-
-    def _list(self, path: Path) -> None:
-        known = self._known
-        if known is None:
-            return  # it is listed when they are read
-
-        def listed(entries: list[Entry]) -> None:
-            self._listings[path] = entries
-            if self.session is not None:
-                self._show_tree(self.session)
-
-        def refused(error: SafelightError) -> None:
-            self._listings[path] = []
-            self.shell.show_error(error)
-
-        self.shell.controller.ask(lambda butler: list_directory(path, known), listed, failed=refused)
-
-    def on_tree_view_branch_opened(self, event: TreeView.BranchOpened) -> None:
-        """Read a directory when it is opened."""
-        if isinstance(event.key, tuple) and event.key[0] == "disk":
-            self._list(event.key[1])
+    # --- tree and table -----------------------------------------------------------------------------------------------
 
     def on_tree_view_cursor_moved(self, event: TreeView.CursorMoved) -> None:
         """Say what is known of the line."""
         if self.focused is self.tree_pane:
             self._subject = ("node", event.key)
             self._show_detail()
-
-    def on_tree_view_item_opened(self, event: TreeView.ItemOpened) -> None:
-        """Select a branch of the raw frames, or a rerun; open or close everything else."""
-        session, key = self.session, event.key
-        values = branch_values(key)
-        if session is None:
-            return
-        if values is not None:
-            self._set_filter(constrain(session.filter.text, values))
-            self.tree_pane.open_branch(key)
-        elif isinstance(key, tuple) and key[0] in ("rerun", "run") and len(key) > 1:
-            self.shell.controller.choose_rerun(str(key[1]))
-        elif key in self.tree_pane.opened:
-            self.tree_pane.action_move_left()
-        else:
-            self.tree_pane.action_move_right()
-
-    # --- the table --------------------------------------------------------------------------------------------------
 
     def on_line_table_cursor_moved(self, event: LineTable.CursorMoved) -> None:
         """Show the frame under the cursor."""
@@ -343,7 +204,13 @@ class BrowseScreen(ModeScreen):
         self._show_detail()
 
     def on_line_table_row_opened(self, event: LineTable.RowOpened) -> None:
-        """Go to the history of the frame: why it failed, where it did."""
+        """Say why the frame failed in the chosen rerun; of others, show the history over the reruns."""
+        session, rerun = self.session, self.session.rerun if self.session is not None else None
+        state = session.state(event.row_id) if session is not None else None
+        if session is not None and rerun is not None and state is not None and state.status.letter in "FB":
+            session.cursor_row = event.row_id
+            tell_why(self.shell, rerun.path, session.catalogue.name(event.row_id), state)
+            return
         self.detail.choose("history")
         self.detail.text.focus()
 
@@ -435,25 +302,31 @@ class BrowseScreen(ModeScreen):
         if session is not None:
             self.shell.controller.write_list(session)
 
+    def _leave_for(self, mode: str, intend: str = "") -> None:
+        """Go to a screen that is about the row under the cursor, wherever that has just been moved."""
+        if self.session is not None and self.table.row_id is not None:
+            self.session.cursor_row = self.table.row_id
+        self.shell.go(mode, intend=intend)
+
     def action_plan(self) -> None:
         """Show what a run would do."""
-        self.shell.go("plan")
+        self._leave_for("plan")
 
-    async def action_run(self) -> None:
-        """Plan first: the run is confirmed there."""
-        self.shell.go("plan")
+    def action_run(self) -> None:
+        """Plan, then confirm: the confirmation shows the command."""
+        self._leave_for("plan", intend="run")
 
     def action_open_image(self) -> None:
         """Show pixels."""
-        self.shell.go("image")
+        self._leave_for("image")
 
     def action_open_log(self) -> None:
         """Show the log."""
-        self.shell.go("logs")
+        self._leave_for("logs")
 
     def action_compare(self) -> None:
-        """Compare reruns where metrics are."""
-        self.shell.go("triage")
+        """Compare the chosen rerun with another: in Triage, where metrics are."""
+        self._leave_for("triage", intend="compare")
 
     # --- details ----------------------------------------------------------------------------------------------------
 
@@ -480,8 +353,6 @@ class BrowseScreen(ModeScreen):
             self.detail.show(name, details.history_lines(session.reruns_newest_first(), name), keep_place=again)
         elif not again or self._shown != (tab, name):
             self._read_detail(tab, name, session.catalogue.data_id(row))
-
-    _shown: tuple[str, str] | None = None
 
     def _read_detail(self, tab: str, name: str, data_id: dict[str, Any]) -> None:
         def read(lines: list[TextLine]) -> None:

@@ -15,9 +15,10 @@ from safelight.processccd.narrowing import Narrowing, parse_narrowing
 from safelight_tui.actions import ACTIONS
 from safelight_tui.marks.reading import Judged, read_judged, read_signature
 from safelight_tui.metrics.detail import detail_lines
-from safelight_tui.metrics.rows import METRICS, data_id_of, is_problem
+from safelight_tui.metrics.rows import METRICS, data_id_of, full_id, is_problem
 from safelight_tui.metrics.table import MetricsTable, by_visit
 from safelight_tui.screens.triage_judging import JudgingScreen
+from safelight_tui.screens.why import tell_why
 from safelight_tui.session.reruns import RerunView
 from safelight_tui.widgets.line_table import LineTable
 from safelight_tui.widgets.narrow_bar import NarrowBar
@@ -36,10 +37,11 @@ class TriageScreen(JudgingScreen):
 
     MODE = "triage"
     PURPOSE = (
-        "judge the results of a rerun. Table of metrics (! is far from the others of its filter; D done, V with "
-        "caveats, F failed; + good, - bad, = look again, ? disputed), a plot, details of the CCD under the cursor."
+        "judge the results of a rerun. Table of metrics (! is far from the others of its filter, A beyond an "
+        "alarm; D done, V with caveats, F failed; + good, - bad, = look again, ? disputed), a plot, details of the CCD "
+        "under the cursor."
     )
-    BINDINGS = ACTIONS.bindings("searching", "data_ids", "triage")
+    BINDINGS = ACTIONS.bindings("searching", "data_ids", "triage", "following")
 
     DEFAULT_CSS = """
     TriageScreen #metrics { height: 1fr; }
@@ -58,7 +60,7 @@ class TriageScreen(JudgingScreen):
 
     def compose_body(self) -> ComposeResult:
         """Words; metrics; plot and details."""
-        yield NarrowBar("words: failed, bad, outlier, fwhm_arcsec>0.9, !caveat …")
+        yield NarrowBar("words: failed, bad, alarm, outlier, fwhm_arcsec>0.9, !caveat …")
         yield LineTable(empty_text="no rerun yet: plan and run something first", id="metrics")
         with Horizontal(id="below"):
             yield PlotView(id="plot")
@@ -112,8 +114,10 @@ class TriageScreen(JudgingScreen):
         if self._reading:  # during a run changes come faster than rows are read: none may displace another for ever
             self._read_again = True
             return
-        name, path = rerun.name, rerun.path
-        job = self.shell.controller.ask(lambda butler: read_judged(name, path), self._take, failed=self._not_read)
+        name, path, alarms = rerun.name, rerun.path, self.shell.night.alarms.alarms
+        job = self.shell.controller.ask(
+            lambda butler: read_judged(name, path, alarms), self._take, failed=self._not_read
+        )
         self._reading = job is not None
 
     def _not_read(self, error: SafelightError) -> None:
@@ -157,6 +161,8 @@ class TriageScreen(JudgingScreen):
         self._table = table
         self.table.empty_text = "no CCD has all these words" if self.rows else "nothing has been processed yet"
         self.table.show(table)
+        if self.shell.night.following:
+            self._go_to_newest()
         self._note()
         self._show_current()
         self.refresh_footer()
@@ -239,9 +245,38 @@ class TriageScreen(JudgingScreen):
             place = next((p for p, r in enumerate(self._table.rows) if r.get("visit") == row.get("visit")), 0)
             self.table.move_to(self._table.place_of(place) or 0)
         elif row.get("status") == "failed":
-            self.action_open_log()
+            self._why(row)
         else:
             self.action_open_image()
+
+    def _why(self, row: Mapping[str, Any]) -> None:
+        from safelight.processccd.outcome import ccd_key
+
+        name, rerun = ccd_key(full_id(row)), self._source
+        state = rerun.states.get(name) if rerun is not None else None
+        if rerun is not None and state is not None:
+            tell_why(self.shell, rerun.path, name, state)
+
+    def action_follow(self) -> None:
+        """Follow the newest visit, or stay."""
+        self.shell.night.toggle_following()
+        self._show_rows()
+
+    def followed_panes(self) -> Collection[Widget]:
+        """The table."""
+        return (self.table,)
+
+    def _go_to_newest(self) -> None:
+        """To the newest visit that has results, and in it to the CCD that was looked at."""
+        rows = [(place, self._table.rows[row]) for place, row in enumerate(self._table.order.tolist())]
+        visits = [row["visit"] for _, row in rows if row.get("visit") is not None]
+        if not visits:
+            return
+        newest = max(visits)
+        ccd = (self.current or {}).get("ccd")
+        of_visit = [(place, row) for place, row in rows if row.get("visit") == newest]
+        same = next((place for place, row in of_visit if row.get("ccd") == ccd), of_visit[0][0])
+        self.table.move_to(same)
 
     def action_open_image(self) -> None:
         """Look at the CCD's pixels."""

@@ -15,17 +15,21 @@ from safelight_tui.widgets.text_pane import TextLine, TextPane
 __all__ = ["WhyDialog"]
 
 
-class WhyDialog(RunDialog[None]):
-    """What is known of one CCD of a run."""
+class WhyDialog(RunDialog[str | None]):
+    """What is known of one CCD of a run. Its result is the screen to go to, if any."""
 
     HEADING = "What happened"
-    KEYS = "q: close"
+    KEYS = "q: close   L: the whole log   i: the image"
 
     DEFAULT_CSS = """
     WhyDialog TextPane { height: 18; }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [("q,enter,backspace", "give_up", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("q,enter,backspace", "give_up", "Close"),
+        ("L", "leave('logs')", "Log"),
+        ("i", "leave('image')", "Image"),
+    ]
 
     def __init__(self, name: str, state: CcdState, log: Sequence[str]) -> None:
         super().__init__()
@@ -49,3 +53,7 @@ class WhyDialog(RunDialog[None]):
         pane = self.query_one(TextPane)
         pane.show(lines)
         pane.focus()
+
+    def action_leave(self, mode: str) -> None:
+        """Close, and go to a screen."""
+        self.dismiss(mode)
