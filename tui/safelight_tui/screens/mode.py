@@ -57,6 +57,8 @@ class ModeScreen(Screen[None]):
 
     MODE: ClassVar[str] = ""
     PURPOSE: ClassVar[str] = ""
+    FOOTER: ClassVar[tuple[str, ...]] = ()
+    """Actions that the footer of this screen shows besides those that are shown everywhere."""
 
     DEFAULT_CSS = """
     ModeScreen { layers: default command; }
@@ -186,7 +188,7 @@ class ModeScreen(Screen[None]):
         if not self.is_mounted or self.focus_name not in registry.together:
             return
         holding = self.shell.holding()
-        shown = [action for action in registry.active(self.focus_name) if action.shown]
+        shown = [a for a in registry.active(self.focus_name) if a.shown or a.name in self.FOOTER]
         self.query_one(FooterLine).show([(a, registry.why_not(a.name, holding) is None) for a in shown])
 
     # --- the ':' line -----------------------------------------------------------------------------------------------

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.events import Resize
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -16,15 +15,24 @@ from safelight.errors import SafelightError
 from safelight_tui.actions import ACTIONS
 from safelight_tui.jobs import Job
 from safelight_tui.screens.mode import EVERYTHING, ModeScreen
-from safelight_tui.session.picking import Folder, FolderTree, demo_path, describe, list_folders
+from safelight_tui.session.demonstration import DemoState, begin, demo_path, look
+from safelight_tui.session.picking import Folder, FolderTree, describe, list_folders
 from safelight_tui.widgets.line_table import LineTable
+from safelight_tui.widgets.prompt_line import PromptLine
 from safelight_tui.widgets.table_model import Cell, Column, RowsModel
 from safelight_tui.widgets.tree_view import TreeView
 
 __all__ = ["StartScreen"]
 
-_STATE_WIDTH = 24
-_MAKE_DEMO = "from safelight.commands.main import main; raise SystemExit(main(['demo']))"
+_STATE_WIDTH = 26
+_LOOK_S = 1.0
+_GONE = ("gone", "no repository any more")
+
+
+class _Paths(LineTable, inherit_bindings=False):
+    """Rows to open; there is nothing to mark or to sort."""
+
+    BINDINGS = ACTIONS.bindings("moving")
 
 
 class StartScreen(ModeScreen):
@@ -32,28 +40,34 @@ class StartScreen(ModeScreen):
 
     MODE = "start"
     PURPOSE = "choose a repository. Enter opens it; Tab goes to the directories."
-    BINDINGS = ACTIONS.bindings("searching")
+    BINDINGS = ACTIONS.bindings("start")
+    FOOTER = ("open", "next_pane", "command_line", "back")
 
     DEFAULT_CSS = """
     StartScreen Static { height: auto; padding: 1 2; }
     StartScreen LineTable { height: auto; max-height: 14; min-height: 4; }
     StartScreen TreeView { height: 1fr; }
+    StartScreen #demo { display: none; padding: 0 2; }
     StartScreen .title { padding: 1 2 0 2; color: $text-muted; }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: list[tuple[Path, str]] = []
+        self._recent: list[tuple[Path, str]] = []
+        self._demo: DemoState | None = None
+        self._looking: Timer | None = None
         self._root: Path | None = None
         self._listings: dict[Path, Sequence[Folder]] = {}
 
     def compose_body(self) -> ComposeResult:
         """Greeting, recent repositories, directories."""
         yield Static("Safelight: choose a repository and press Enter.", markup=False)
-        yield LineTable(empty_text="")
+        yield _Paths(empty_text="")
+        yield Static("", id="demo", markup=False)
         yield Static("or pick a directory (Tab goes there, right opens it, Enter takes a repository):", classes="title",
                      markup=False)  # fmt: skip
         yield TreeView()
+        yield PromptLine()
 
     @property
     def focus_name(self) -> str:
@@ -62,59 +76,93 @@ class StartScreen(ModeScreen):
 
     def first_pane(self) -> Widget | None:
         """The list."""
-        return self.query_one(LineTable)
+        return self.query_one(_Paths)
 
     def on_mount(self) -> None:
         """Fill the list; look at the disk in threads."""
         recent = [Path(path) for path in self.shell.remembered.recent]
-        self._rows = [(path, "") for path in recent]
+        self._recent = [(path, "") for path in recent]
         self._show_rows()
-        self.query_one(LineTable).focus()
-        self.shell.jobs.start(lambda job: self._look(recent), self._looked)
+        self.query_one(_Paths).focus()
+        self.shell.jobs.start(lambda job: [(path, describe(path)) for path in recent], self._looked)
+        self._look_at_demo()
         self.shell.jobs.start(lambda job: Path.cwd(), self._begin)
 
-    @staticmethod
-    def _look(recent: Sequence[Path]) -> list[tuple[Path, str]]:
-        rows = [(path, describe(path)) for path in recent]
-        demo = demo_path()
-        if demo not in recent:
-            made = describe(demo)
-            rows.append((demo, "the demo" if made != "gone" else "make the demo (a minute)"))
-        return rows
-
     def _looked(self, rows: list[tuple[Path, str]]) -> None:
-        self._rows = rows
+        self._recent = rows
         self._show_rows()
 
+    @property
+    def _rows(self) -> list[tuple[Path, str]]:
+        """The recent repositories, and the demonstration if it is not one of them."""
+        demo, state = demo_path(), self._demo
+        word = "looking"
+        if state is not None:
+            made = "the demo" if state.made else "make the demo (minutes)"
+            word = "the demo, being made" if state.at_work else made
+        recent = [(path, word if path == demo and state and state.at_work else text) for path, text in self._recent]
+        return recent if any(path == demo for path, _ in recent) else [*recent, (demo, word)]
+
     def _show_rows(self) -> None:
-        gone = ("gone", "no repository any more")
         room = max(20, self.app.size.width - _STATE_WIDTH - 4)
         columns = (Column("path", "repository", room, frozen=True), Column("state", "", _STATE_WIDTH))
         cells = [
-            [Cell(_end_of(str(path), room)), Cell(state, "caveat" if state in gone else "dim")]
+            [Cell(_end_of(str(path), room)), Cell(state, "caveat" if state in _GONE else "dim")]
             for path, state in self._rows
         ]
-        table = self.query_one(LineTable)
+        table = self.query_one(_Paths)
         table.show(RowsModel(columns, cells))
         table.styles.height = min(14, max(4, len(cells) + 2))
 
     def on_line_table_row_opened(self, event: LineTable.RowOpened) -> None:
         """Open a repository; make the demonstration first where there is none."""
-        path, state = self._rows[event.place]
-        if state.startswith("make the demo") and not self._make_demo():
-            return
-        self.shell.open(path)
+        path, _ = self._rows[event.place]
+        demo = self._demo
+        if path != demo_path() or demo is None:
+            self.shell.open(path)
+        elif demo.at_work:
+            self.shell.say("The demo is still being made; it is opened when it is there.")
+        elif demo.made and demo.exit_code in (0, 1, None):
+            self.shell.open(path)
+        else:
+            self.shell.jobs.start(lambda job: begin(path), self._demo_seen, failed=self.shell.show_error)
 
-    def _make_demo(self) -> bool:
-        if self.app._driver is None or not self.app._driver.can_suspend:
-            self.shell.say("Make it with: safelight demo", severity="warning")
-            return False
-        with self.app.suspend():
-            done = subprocess.run([sys.executable, "-c", _MAKE_DEMO], stdin=subprocess.DEVNULL, check=False)
-        self.shell.action_redraw()
-        if done.returncode not in (0, 1):
-            self.shell.say("The demo could not be made; safelight demo says why.", severity="error")
-        return done.returncode in (0, 1)
+    def action_type_path(self) -> None:
+        """Ask for a path."""
+
+        def answered(text: str) -> None:
+            if text.strip():
+                self.shell.open(Path(text.strip()).expanduser())
+
+        self.query_one(PromptLine).ask("repository:", answered)
+
+    # --- the demonstration ------------------------------------------------------------------------------------------
+
+    def _look_at_demo(self) -> None:
+        path = demo_path()
+        self.shell.jobs.start(lambda job: look(path), self._demo_seen, group="demo")
+
+    def _demo_seen(self, state: DemoState) -> None:
+        before, self._demo = self._demo, state
+        self._show_rows()
+        line = self.query_one("#demo", Static)
+        line.display = state.at_work
+        line.update(f"The demo is being made: {state.says}\nIt goes on when you leave, and is opened when it is there.")
+        if state.at_work and self._looking is None:
+            self._looking = self.set_interval(_LOOK_S, self._look_at_demo)
+        elif not state.at_work and self._looking is not None:
+            self._looking.stop()
+            self._looking = None
+        if before is not None and before.at_work and not state.at_work:
+            self._demo_ended(state)
+
+    def _demo_ended(self, state: DemoState) -> None:
+        if state.exit_code not in (0, 1):
+            self.shell.say(f"The demo could not be made: {state.says} (safelight demo tries again)", severity="error")
+        elif self.is_current:
+            self.shell.open(demo_path())
+        else:
+            self.shell.say(f"The demo is there. Open it with :open {demo_path()}")
 
     # --- directories ------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safelight_tui.widgets.tree_view import TreeItem
 
-__all__ = ["Folder", "FolderTree", "demo_path", "describe", "list_folders"]
+__all__ = ["Folder", "FolderTree", "describe", "list_folders"]
 
 _MOST = 2000
 
@@ -53,13 +53,6 @@ def describe(path: Path) -> str:
     except OSError as error:
         return error.strerror or "cannot be read"
     return f"{count} rerun{'' if count == 1 else 's'}"
-
-
-def demo_path() -> Path:
-    """Where ``safelight demo`` makes its repository."""
-    from platformdirs import user_data_path
-
-    return user_data_path("safelight") / "demo"
 
 
 class FolderTree:

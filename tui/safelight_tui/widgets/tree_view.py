@@ -116,6 +116,11 @@ class TreeView(ScrollView, can_focus=True):
         """The line under the cursor; None in an empty tree."""
         return self._lines[self.cursor].item.key if self.cursor < len(self._lines) else None
 
+    @property
+    def keys(self) -> list[Hashable]:
+        """All lines in view, open branches with what is below them."""
+        return [line.item.key for line in self._lines]
+
     def show(self, model: TreeModel) -> None:
         """Show another tree; open branches stay open and the cursor stays on its line, where those are still there."""
         key = self.key
