@@ -175,10 +175,12 @@ class DatasetLedger:
             connection.execute("DELETE FROM file WHERE identity = ?", [identity])
             connection.execute("DELETE FROM ccd WHERE identity = ?", [identity])
 
-    def ccds(self) -> list[CcdRecord]:
-        """The status of every CCD, in the order of their data IDs."""
+    def ccds(self, visit: Any = None) -> list[CcdRecord]:
+        """The status of every CCD, or of those of one visit, in the order of their data IDs."""
+        where = "" if visit is None else "WHERE json_extract(identity, '$.visit') = ?"
         rows = self._fetch(
-            "SELECT * FROM ccd ORDER BY json_extract(identity, '$.visit'), json_extract(identity, '$.ccd')"
+            f"SELECT * FROM ccd {where} ORDER BY json_extract(identity, '$.visit'), json_extract(identity, '$.ccd')",
+            [] if visit is None else [visit],
         )
         return [_ccd_record(row) for row in rows]
 

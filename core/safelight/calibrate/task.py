@@ -14,10 +14,13 @@ from safelight.calibrate.config import CalibrateConfig
 from safelight.calibrate.first_wcs import FirstWcs, start_of
 from safelight.calibrate.local_calibration import set_coordinates, set_local_photometry, set_local_scales
 from safelight.calibrate.matches import full_matches, match_table
-from safelight.calibrate.photometry import solve_photometry
+from safelight.calibrate.photometry import Photometry, solve_photometry
 from safelight.calibrate.plane import FloatArray
 from safelight.calibrate.result import METRICS, CalibrateResult
 from safelight.calibrate.support import judge_support, measure_support
+from safelight.calibrate.visit_photometry import zeropoint_from_visit
+from safelight.calibrate.visit_prior import VisitPrior
+from safelight.calibrate.visit_solution import solve_from_visit
 from safelight.caveats import Caveat
 from safelight.errors import ProcessingError
 from safelight.exposure import Exposure, SkyWcs
@@ -60,6 +63,7 @@ def run(
     wcs_origin: str,
     workspace: Workspace | None = None,
     progress: Callable[[str], None] | None = None,
+    visit: VisitPrior | None = None,
 ) -> CalibrateResult:
     """Give an exposure its WCS and zeropoint.
 
@@ -80,11 +84,14 @@ def run(
         Accepted as every step does; this step needs no image-sized scratch arrays.
     progress
         Called with "wcs" and "zeropoint" as these begin.
+    visit
+        What the visit's other CCDs lead to expect of one that could not be calibrated alone.
 
     Raises
     ------
     ProcessingError
-        ``NO_POINTING``, ``TOO_FEW_STARS``, ``WCS_NO_MATCH``, ``WCS_UNSUPPORTED`` and, of the zeropoint,
+        ``NO_POINTING``, ``TOO_FEW_STARS``, ``WCS_NO_MATCH``, ``WCS_UNSUPPORTED``, ``WCS_AGAINST_VISIT`` and, of the
+        zeropoint,
         ``NO_PHOTOMETRIC_CATALOG``, ``TOO_FEW_PHOTOMETRIC_STARS``, ``NO_REFERENCE_BAND``, ``NO_COLOR_TERM``, unless
         `requireAstrometry` or `requirePhotoCal` make them caveats.
     """
@@ -96,7 +103,7 @@ def run(
         src[name] = np.zeros(len(src), dtype=np.bool_)
 
     report("wcs")
-    first, solved = _astrometry(exposure, src, astrometry, config, instrument, wcs_origin, caveats)
+    first, solved = _astrometry(exposure, src, astrometry, config, instrument, wcs_origin, caveats, visit)
     pairs = _Pairs(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
     if solved is not None:
         exposure.wcs = solved.wcs
@@ -121,7 +128,7 @@ def run(
     if config.doPhotoCal:
         trusted = solved.wcs if solved is not None else (exposure.wcs if not config.doAstrometry else None)
         scale = first.pixel_scale if first is not None else float("nan")
-        _photometry(exposure, src, trusted, scale, photometry, config, instrument, metrics, caveats, metadata)
+        _photometry(exposure, src, trusted, scale, photometry, config, instrument, metrics, caveats, metadata, visit)
 
     epoch = exposure.visit_info.mjd_mid_tai if exposure.visit_info is not None else float("nan")
     filter_name = exposure.band or exposure.filter_name
@@ -144,6 +151,7 @@ def _astrometry(
     instrument: Instrument,
     wcs_origin: str,
     caveats: list[Caveat],
+    visit: VisitPrior | None,
 ) -> tuple[FirstWcs | None, Astrometry | None]:
     """The first WCS and the solution; None for what is not required and was not to be had."""
     first: FirstWcs | None = None
@@ -154,6 +162,8 @@ def _astrometry(
                 Caveat("NO_ASTROMETRY", f"The WCS is the {first.origin}'s, tested with no star: doAstrometry=False.")
             )
             return first, None
+        if visit is not None and visit.model is not None:
+            return first, solve_from_visit(src, exposure.shape, first, catalog, visit.model, config)
         return first, solve_astrometry(src, exposure.shape, first, catalog, config, instrument)
     except ProcessingError as error:
         if config.requireAstrometry and config.doAstrometry:
@@ -181,6 +191,7 @@ def _photometry(
     metrics: dict[str, float],
     caveats: list[Caveat],
     metadata: dict[str, Any],
+    visit: VisitPrior | None,
 ) -> None:
     """Fit the zeropoint and fill in what it gives; a failure that is not required to succeed becomes a caveat."""
     try:
@@ -194,7 +205,7 @@ def _photometry(
                 "There is no photometric reference catalogue for the zeropoint.",
                 "Ingest one, name it (photoRefObjLoader.ref_dataset_name), or set calibrate.doPhotoCal=False.",
             )
-        solved = solve_photometry(src, exposure, wcs, pixel_scale, catalog, config, instrument)
+        solved = _solve_photometry(src, exposure, wcs, pixel_scale, catalog, config, instrument, visit)
     except ProcessingError as error:
         if config.requirePhotoCal:
             raise
@@ -208,3 +219,26 @@ def _photometry(
     src["calib_photometry_reserved"][solved.reserved_rows] = True
     if config.doEvalLocCalibration:
         set_local_photometry(src, solved.photo_calib)
+
+
+def _solve_photometry(
+    src: Table,
+    exposure: Exposure,
+    wcs: SkyWcs,
+    pixel_scale: float,
+    catalog: ReferenceCatalog,
+    config: CalibrateConfig,
+    instrument: Instrument,
+    visit: VisitPrior | None,
+) -> Photometry:
+    """The CCD's own zeropoint, or the visit's where its own stars do not make a better one."""
+    if visit is None:
+        return solve_photometry(src, exposure, wcs, pixel_scale, catalog, config, instrument)
+    own: Photometry | ProcessingError
+    try:
+        own = solve_photometry(src, exposure, wcs, pixel_scale, catalog, config, instrument)
+    except ProcessingError as error:
+        if error.code != "TOO_FEW_PHOTOMETRIC_STARS":
+            raise
+        own = error
+    return zeropoint_from_visit(exposure, visit, own, config.photoCal.fewStars)

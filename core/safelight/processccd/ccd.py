@@ -23,6 +23,7 @@ from safelight.processccd.runtime import peak_rss_mb, reset_peak_rss, stay_offli
 from safelight.processccd.timing import StageClock
 
 if TYPE_CHECKING:
+    from safelight.calibrate.visit_prior import VisitPrior
     from safelight.instruments import Box, Instrument, Pointing
     from safelight.processccd.config import ProcessCcdConfig
 
@@ -51,13 +52,14 @@ class CcdJob:
     key: str
     data_id: dict[str, Any]
     raw: Path
-    masters: dict[str, Path]  # bias, dark, flat
+    masters: dict[str, Path]  # kind of calibration -> file
     defects: tuple[Box, ...]
     defects_origin: str
     catalogs: dict[str, Path]  # astrometry, photometry -> folder of the catalogue
     outputs: dict[str, Path]  # dataset type -> final path
     pointing: Pointing | None = None  # what the observer stated at ingest
     known_inputs: tuple[InputFile, ...] = ()  # fingerprints with checksums from earlier runs
+    visit: VisitPrior | None = None  # what the visit's other CCDs say, at a second attempt
 
 
 class CcdProcessor:
@@ -160,6 +162,7 @@ class CcdProcessor:
             wcs_origin=frame.raw.wcs_origin,
             workspace=self._workspace,
             progress=clock,
+            visit=frame.job.visit,
         )
         outcome.caveats += result.caveats
         outcome.metrics |= result.metrics

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 __all__ = [
     "CcdFinished",
+    "CcdJudged",
     "CcdStarted",
     "Event",
     "Heartbeat",
@@ -68,7 +69,7 @@ class CcdStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageStarted(Event):
-    """A CCD enters a stage: read, isr, characterize, wcs, zeropoint, write."""
+    """A CCD enters a stage: read, isr, characterize, wcs, zeropoint, write; visit: it waits for its neighbours."""
 
     kind: ClassVar[str] = "stage"
     ccd: str
@@ -106,6 +107,17 @@ class CcdFinished(Event):
     caveats: list[dict[str, str]] = field(default_factory=list)  # code, message
     failure: dict[str, str] | None = None  # step, code, message, hint
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CcdJudged(Event):
+    """The judgement of its visit has changed the caveats of a CCD that is done; these are all it has now."""
+
+    kind: ClassVar[str] = "ccd-judged"
+    ccd: str
+    data_id: dict[str, Any]
+    status: str
+    caveats: list[dict[str, str]] = field(default_factory=list)  # code, message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +161,7 @@ _KINDS: dict[str, type[Event]] = {
         LogRecorded,
         MetricsMeasured,
         CcdFinished,
+        CcdJudged,
         Heartbeat,
         RunControlled,
         RunFinished,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from safelight.butler.datasets import CcdRecord, DatasetLedger, file_record
 from safelight.caveats import Caveat
 from safelight.processccd.journal import finite
-from safelight.processccd.outcome import CcdOutcome, Failure, InputFile
+from safelight.processccd.outcome import CcdOutcome, Failure, InputFile, OutputFile
 from safelight.processccd.plainvalues import plain
 
 __all__ = ["OutcomeLedger", "RecordedCcd"]
@@ -93,6 +93,32 @@ class OutcomeLedger:
     def ccds(self) -> list[RecordedCcd]:
         """Every CCD of the rerun."""
         return [_recorded(record) for record in self._ledger.ccds()]
+
+    def visit(self, visit: Any) -> list[RecordedCcd]:
+        """The CCDs of one visit."""
+        return [_recorded(record) for record in self._ledger.ccds(visit)]
+
+    def amend(
+        self,
+        data_id: Mapping[str, Any],
+        caveats: Sequence[Caveat],
+        metrics: Mapping[str, float],
+        files: Sequence[OutputFile],
+    ) -> RecordedCcd:
+        """Replace the caveats of a CCD that is done, add to its metrics and replace records of its files.
+
+        Status follows the caveats; when and by which run it was done stays. Raises `KeyError` for an unknown CCD.
+        """
+        record = self._ledger.ccd(data_id)
+        if record is None:
+            raise KeyError(str(data_id))
+        record.caveats = list(caveats)
+        record.status = "done-with-caveats" if caveats else "done"
+        record.metrics = record.metrics | finite(plain(dict(metrics)))
+        written = {file.path for file in files}
+        kept = [file for file in self._ledger.files(data_id) if file.path not in written]
+        self._ledger.record_ccd(record, [*files, *kept])
+        return _recorded(record)
 
     def ccd(self, data_id: Mapping[str, Any]) -> RecordedCcd | None:
         """One CCD; None if it was never done."""

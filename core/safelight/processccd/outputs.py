@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from safelight.butler.atomic import atomic_path
+from safelight.butler.atomic import atomic_path, write_text
+from safelight.caveats import Caveat
+from safelight.errors import RepositoryError
 from safelight.exposure.fits import write_exposure
 from safelight.exposure.tables import write_background, write_table
 from safelight.processccd.checksums import sha256_of
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from safelight.exposure import Exposure
     from safelight.processccd.timing import StageClock
 
-__all__ = ["CALIBRATED_TYPES", "CHARACTERIZED_TYPES", "OutputSet", "write_outputs"]
+__all__ = ["CALIBRATED_TYPES", "CHARACTERIZED_TYPES", "OutputSet", "amend_metadata", "write_outputs"]
 
 #: What a CCD leaves behind with and without the calibration step.
 CALIBRATED_TYPES = ("calexp", "calexpBackground", "icSrc", "src", "srcMatch", "srcMatchFull", "processCcd_metadata")
@@ -85,11 +88,31 @@ def write_outputs(paths: dict[str, Path], products: OutputSet, outcome: CcdOutco
         ]
 
 
+def amend_metadata(path: Path, caveats: Sequence[Caveat], metrics: Mapping[str, float]) -> OutputFile:
+    """Replace the caveats in a CCD's metadata and add to its metrics; what the file is then.
+
+    Raises `RepositoryError` BAD_METADATA where the file is not one of ours.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        top = tree["processCcd"]
+        top["caveats"] = _plain_caveats(caveats)
+        top["metrics"] = top["metrics"] | dict(metrics)
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise RepositoryError("BAD_METADATA", f"{path} cannot be read: {error}.", "Do the CCD again.") from error
+    write_text(path, yaml.safe_dump(plain(tree), sort_keys=False, allow_unicode=True))
+    return OutputFile("processCcd_metadata", path, path.stat().st_size, sha256_of(path))
+
+
+def _plain_caveats(caveats: Iterable[Caveat]) -> list[dict[str, str]]:
+    return [{"code": caveat.code, "message": caveat.message} for caveat in caveats]
+
+
 def _write_metadata(path: Path, metadata: dict[str, dict[str, Any]], outcome: CcdOutcome) -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
     top = {
         "dataId": outcome.data_id,
-        "caveats": [{"code": caveat.code, "message": caveat.message} for caveat in outcome.caveats],
+        "caveats": _plain_caveats(outcome.caveats),
         "metrics": outcome.metrics,
         "writtenUtc": now,
     }

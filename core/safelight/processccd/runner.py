@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,15 @@ from safelight.processccd.executor import Control, Executor, Job
 from safelight.processccd.journal import JournalWriter, journal_folder
 from safelight.processccd.liveness import HEARTBEAT_S, process_mark
 from safelight.processccd.logs import RunLogs, log_folder
-from safelight.processccd.outcome import CcdOutcome, Failure
+from safelight.processccd.outcome import CcdOutcome, Failure, ccd_key
 from safelight.processccd.provenance import Provenance, provenance_path
+from safelight.processccd.visitjudge import JUDGE_CODES
 
 if TYPE_CHECKING:
-    from safelight.processccd.ledger import OutcomeLedger
+    from safelight.calibrate.visit_prior import VisitPrior
+    from safelight.processccd.ledger import OutcomeLedger, RecordedCcd
     from safelight.processccd.plan import Plan, PlannedCcd
+    from safelight.processccd.visitstage import VisitStage
 
 __all__ = ["RunSummary", "Runner", "new_run_name"]
 
@@ -76,6 +79,7 @@ class Runner:
         *,
         listener: Listener = lambda event: None,
         raise_failures: bool = False,
+        visits: VisitStage | None = None,
     ) -> None:
         self.plan = plan
         self.run_name = provenance.run
@@ -83,6 +87,10 @@ class Runner:
         self._provenance = provenance
         self._listener = listener
         self._raise_failures = raise_failures
+        self._visits = visits
+        self._held: dict[str, CcdOutcome] = {}  # failures that wait for the other CCDs of their visit
+        self._priors: dict[str, VisitPrior] = {}
+        self._second: set[str] = set()  # in their second attempt
         self._outcomes: list[CcdOutcome] = []
         self._running: dict[str, Job] = {}
         self._control = Control()
@@ -104,10 +112,13 @@ class Runner:
                 jobs = [job_of(ccd) for ccd in self.plan.with_action("run")]
                 if jobs:
                     executor.run(jobs, self, control)
+                self._judge_idle_visits()
+                self._try_again(executor, control)
             exit_code = self._exit_code(control)
         except KeyboardInterrupt:
             exit_code = EXIT_CANCELLED
         finally:
+            self._give_up(list(self._held))
             self._report_cancelled()
             self._end(exit_code, time.monotonic() - began)
         return RunSummary(self.run_name, exit_code, self._counts(), self._outcomes)
@@ -136,13 +147,101 @@ class Runner:
         """A CCD is over: ledger first, then the journal, so that who reads the journal finds the ledger ahead of it."""
         self._running.pop(job.key, None)
         self._notice_interruption()
-        self._ledger.record(outcome, self.run_name, self.plan.config_hash)
         if outcome.traceback:
             self._logs.attach(outcome.key, outcome.traceback)
+        if outcome.key in self._second:
+            outcome = self._settled(outcome)
+        self._ledger.record(outcome, self.run_name, self.plan.config_hash)
         if outcome.metrics:
             self._emit(events.MetricsMeasured(time=time.time(), ccd=outcome.key, values=dict(outcome.metrics)))
-        self._close(outcome)
-        self._raise_if_asked(outcome)
+        if self._may_be_solved(outcome):
+            self._hold(outcome)
+        else:
+            self._close(outcome)
+            self._raise_if_asked(outcome)
+        if self._visits is not None and self._visits.over(outcome.key, outcome.data_id):
+            self._judge(outcome.data_id["visit"])
+
+    # Visits: judged when their CCDs are over; those that lacked stars are tried again with what the others know.
+
+    def _may_be_solved(self, outcome: CcdOutcome) -> bool:
+        if self._visits is None or outcome.key in self._second or self._raise_failures:
+            return False
+        return self._visits.solvable(outcome)
+
+    def _hold(self, outcome: CcdOutcome) -> None:
+        assert outcome.failure is not None
+        self._held[outcome.key] = outcome
+        self._note(
+            outcome.key, f"failed alone: {outcome.failure.message} [{outcome.failure.code}]; waits for its visit"
+        )
+        self._emit(events.StageStarted(time=time.time(), ccd=outcome.key, stage="visit"))
+
+    def _judge(self, visit: Any) -> None:
+        assert self._visits is not None
+        judged = self._visits.judge(visit)
+        if judged is None:
+            return
+        if judged.judgement.summary:
+            self._say(logging.INFO, f"visit={visit}: {'; '.join(judged.judgement.summary)}")
+        for ccd in judged.amended:
+            self._tell_judged(ccd)
+        self._priors |= judged.judgement.priors
+        for key, why in judged.judgement.refusals.items():
+            if key in self._held:
+                self._note(key, f"not solved from its visit: {why}")
+
+    def _tell_judged(self, ccd: RecordedCcd) -> None:
+        key = ccd_key(ccd.data_id)
+        for outcome in self._outcomes:
+            if outcome.key == key and outcome.status.startswith("done"):
+                outcome.status, outcome.caveats = ("done-with-caveats" if ccd.caveats else "done"), list(ccd.caveats)
+                self._provenance.add(outcome)
+        for caveat in ccd.caveats:
+            if caveat.code in JUDGE_CODES:
+                self._record(key, logging.WARNING, "processCcd", f"{caveat.code}: {caveat.message}")
+        self._logs.finish(key)
+        caveats = [asdict(caveat) for caveat in ccd.caveats]
+        self._emit(events.CcdJudged(time=time.time(), ccd=key, data_id=ccd.data_id, status=ccd.status, caveats=caveats))
+
+    def _judge_idle_visits(self) -> None:
+        for visit in self._visits.idle() if self._visits is not None else ():
+            self._judge(visit)
+
+    def _try_again(self, executor: Executor, control: Control) -> None:
+        """The second attempt of CCDs that failed alone and that their visits can help."""
+        self._give_up([key for key in self._held if key not in self._priors])
+        jobs = [
+            replace(job_of(ccd), visit=self._priors[ccd.key])
+            for ccd in self.plan.with_action("run")
+            if ccd.key in self._held
+        ]
+        if jobs and not control.stop:
+            self._second = {job.key for job in jobs}
+            executor.run(jobs, self, control)
+            for visit in dict.fromkeys(job.data_id["visit"] for job in jobs):
+                self._judge(visit)
+
+    def _settled(self, second: CcdOutcome) -> CcdOutcome:
+        """What a CCD comes to after its second attempt: if that failed too, its first failure, with what was tried."""
+        first = self._held.pop(second.key)
+        second.seconds += first.seconds
+        if second.status.startswith("done"):
+            return second
+        assert first.failure is not None
+        why = second.failure.message if second.failure is not None else "it was cancelled."
+        first.failure = replace(
+            first.failure, message=f"{first.failure.message} Solving it from its visit failed too: {why}"
+        )
+        first.seconds = second.seconds
+        return first
+
+    def _give_up(self, keys: list[str]) -> None:
+        """Held failures that nothing can be done about are failures."""
+        for key in keys:
+            outcome = self._held.pop(key)
+            self._close(outcome)
+            self._raise_if_asked(outcome)
 
     def _raise_if_asked(self, outcome: CcdOutcome) -> None:
         if self._raise_failures and outcome.failure is not None:

@@ -26,6 +26,7 @@ from safelight.processccd.pool import ProcessPool
 from safelight.processccd.provenance import Provenance
 from safelight.processccd.runner import Listener, Runner, RunSummary, new_run_name
 from safelight.processccd.versions import package_versions
+from safelight.processccd.visitstage import VisitStage
 
 if TYPE_CHECKING:
     from safelight.butler.butler import Butler
@@ -106,7 +107,10 @@ def run_plan(
         )
         with OutcomeLedger(output) as ledger:
             ledger.record_files({"processCcd_config": config_path(output), "packages": versions_path(output)})
-            runner = Runner(plan, ledger, provenance, listener=listener, raise_failures=settings.raise_errors)
+            visits = VisitStage(butler, config, ledger, plan)
+            runner = Runner(
+                plan, ledger, provenance, listener=listener, raise_failures=settings.raise_errors, visits=visits
+            )
             executor = _executor(butler, config, settings, run, versions)
             summary = runner.execute(executor, control or Control())
             ledger.record_files({f"{name}_schema": path for name, path in _schema_paths(butler).items()})

@@ -1,0 +1,127 @@
+"""The CCDs of a visit as its judgement needs them: results from the ledger, WCSs from headers; no pixel is read."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from safelight.errors import SafelightError
+from safelight.processccd.ledger import RecordedCcd
+from safelight.processccd.outcome import ccd_key
+
+if TYPE_CHECKING:
+    from safelight.butler.butler import Butler
+    from safelight.calibrate.first_wcs import FirstWcs
+    from safelight.exposure import SkyWcs
+    from safelight.processccd.config import ProcessCcdConfig
+
+__all__ = ["FROM_VISIT", "VisitMember", "VisitReader"]
+
+LOG = logging.getLogger("processCcd.visit")
+
+#: Caveats of results that come from the visit already: they say nothing about it.
+FROM_VISIT = {"wcs": "WCS_FROM_VISIT", "zeropoint": "ZEROPOINT_FROM_VISIT"}
+
+
+@dataclass(slots=True)
+class VisitMember:
+    """One CCD of a visit that has a place in the camera."""
+
+    ccd: RecordedCcd
+    first: FirstWcs
+    width: int
+    height: int
+    fitted: SkyWcs | None  # None: it has no WCS of its own stars
+    codes: set[str] = field(default_factory=set)
+
+    @property
+    def key(self) -> str:
+        """Its name in a run."""
+        return ccd_key(self.ccd.data_id)
+
+    def metric(self, name: str) -> float:
+        """A metric; NaN where it was not measured."""
+        value = self.ccd.metrics.get(name)
+        return float(value) if value is not None else math.nan
+
+    @property
+    def has_wcs(self) -> bool:
+        """Whether its WCS is its own and says how good it is."""
+        return self.fitted is not None and math.isfinite(self.metric("wcs_error_mas"))
+
+    @property
+    def has_zeropoint(self) -> bool:
+        """Whether its zeropoint is its own and says how good it is."""
+        known = math.isfinite(self.metric("zeropoint_mag")) and math.isfinite(self.metric("zeropoint_error_mag"))
+        return self.ccd.status.startswith("done") and known and FROM_VISIT["zeropoint"] not in self.codes
+
+
+class VisitReader:
+    """Reads members of visits; remembers those of the visit read last."""
+
+    def __init__(self, butler: Butler, config: ProcessCcdConfig) -> None:
+        self._butler = butler
+        self._config = config
+
+    def members(self, ccds: Iterable[RecordedCcd]) -> list[VisitMember]:
+        """Those of `ccds` whose place in the camera is known; one that cannot be read is left out, and logged."""
+        found = []
+        for ccd in ccds:
+            try:
+                found.append(self._member(ccd))
+            except (SafelightError, OSError) as error:
+                LOG.warning("%s takes no part in the judgement of its visit: %s", ccd_key(ccd.data_id), error)
+        return self._comparable(found)
+
+    def _member(self, ccd: RecordedCcd) -> VisitMember:
+        from safelight.calibrate.first_wcs import first_wcs
+        from safelight.instruments import initial_wcs, read_raw_header, visit_info
+
+        butler, config = self._butler, self._config.calibrate
+        data_id: dict[str, Any] = ccd.data_id
+        instrument = butler.instrument
+        header = read_raw_header(butler.uri("raw", data_id))
+        detector = instrument.detector(data_id["ccd"]).for_frame(int(header["NAXIS1"]), int(header["NAXIS2"]))
+        info = visit_info(instrument, header, detector)
+        wcs, origin = initial_wcs(instrument, detector, info, header, butler.pointing(data_id))
+        width, height = detector.width, detector.height
+        first = first_wcs(wcs, origin, width, height, config.astrometry, instrument, detector.id, info)
+        codes = {caveat.code for caveat in ccd.caveats}
+        fitted = None
+        if ccd.status.startswith("done") and not codes & {FROM_VISIT["wcs"], "NO_ASTROMETRY"}:
+            fitted = read_wcs(butler, data_id)
+        return VisitMember(ccd, first, width, height, fitted, codes)
+
+    def _comparable(self, members: list[VisitMember]) -> list[VisitMember]:
+        """Those whose first WCSs come from one camera: of one origin, and of CCDs that have places of their own."""
+        if not members:
+            return members
+        origin = Counter(member.first.origin for member in members).most_common(1)[0][0]
+        chosen = [member for member in members if member.first.origin == origin]
+        if origin == "pointing":
+            detectors = [self._butler.instrument.detector(member.ccd.data_id["ccd"]) for member in chosen]
+            places = {(detector.offset_x_mm, detector.offset_y_mm) for detector in detectors}
+            if len(places) < len(chosen):
+                return []
+        return chosen
+
+
+def read_wcs(butler: Butler, data_id: dict[str, Any]) -> SkyWcs:
+    """The WCS in the header of a CCD's calexp.
+
+    Raises
+    ------
+    DatasetNotFound, ProcessingError
+        There is no such file, or it cannot be read.
+    """
+    from safelight.exposure.fits_files import find, open_fits
+    from safelight.exposure.wcs import TanSipWcs
+
+    with open_fits(butler.path_for("calexp", data_id)) as hdus:
+        image = find(hdus, "IMAGE")
+        wcs: SkyWcs = TanSipWcs.from_header({} if image is None else image.header)
+        return wcs
