@@ -1,0 +1,1 @@
+"""Accuracy against the simulator's truth, beside the tools that astronomers trust, in one run on the same frames."""
