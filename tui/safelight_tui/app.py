@@ -153,6 +153,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         session = Session(root, read_only=self.read_only)
         session.butler = butler
         state = self.remembered.of(root)
+        mode = state.mode  # before the state of now is noted
         self.remembered.opened(root)
         session.choose_rerun(state.rerun)
         session.want_filter(state.filter)
@@ -164,8 +165,8 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         if self.current_mode != "browse":
             self.switch_mode("browse")
         self.tell("session", "catalogue", "feed", "selection", "cursor", "marks")
-        if state.mode in MODES and state.mode != "browse":
-            self.go(state.mode)
+        if mode in MODES and mode != "browse":
+            self.go(mode)
 
     def repository_refused(self, error: SafelightError) -> None:
         """A repository cannot be opened: say why, and offer others when none is open."""
@@ -193,7 +194,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         if session is None:
             return
         state = self.remembered.of(session.root)
-        state.filter = session.filter.text
+        state.filter = session.filter_text
         state.rerun = session.chosen_rerun
         state.mode = self.current_mode if self.current_mode in MODES else "browse"
         if session.cursor_row is not None and session.cursor_row < session.catalogue.size:

@@ -103,6 +103,11 @@ class Session:
         self._select()
         return self.filter
 
+    @property
+    def filter_text(self) -> str:
+        """The last valid filter as it is written, or the remembered one that waits for the catalogue."""
+        return self.filter.text if self._wanted_filter is None else self._wanted_filter
+
     def want_filter(self, text: str) -> None:
         """Set a filter as soon as the catalogue is there (a remembered one)."""
         self._wanted_filter = text
