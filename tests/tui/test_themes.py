@@ -58,7 +58,7 @@ def picture() -> Picture:
         Marks(tone, "o", tone, np.arange(5.0) * 9, np.full(5, 10.0 * i))
         for i, tone in enumerate(("source", "match", "reference"))
     ]
-    return Picture(pixels, marks=marks, layer=MaskLayer(mask, {"CR": 0}, {"CR": "c"}))
+    return Picture(pixels, marks=marks, layer=MaskLayer(mask, {"CR": 0}, {"CR": ("c", "mask-ray")}))
 
 
 class Everything(ThemedApp[None]):

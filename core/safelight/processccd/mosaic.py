@@ -117,6 +117,14 @@ class Mosaic:
                 return detector.id, px, py
         return None
 
+    def centre_of(self, detector: Detector) -> tuple[float, float]:
+        """The mosaic pixel at the middle of a CCD."""
+        from safelight.instruments.geometry import pixel_to_focal_plane
+
+        plan, middle = self.plan, ([(detector.width - 1) / 2], [(detector.height - 1) / 2])
+        x_mm, y_mm = pixel_to_focal_plane(detector, *middle, plan.pixel_size_mm)
+        return (float(x_mm[0]) - plan.x0_mm) / plan.step_mm, (float(y_mm[0]) - plan.y0_mm) / plan.step_mm
+
 
 def read_mosaic(
     butler: Butler,

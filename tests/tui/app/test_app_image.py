@@ -138,7 +138,7 @@ async def test_sources_and_mask_planes_are_drawn_over_the_image(opened: Any, fra
 
         def drawn() -> set[str]:
             return {character for row in view._characters(view.view, view.picture).values()
-                    for character, _ in row.values()}  # fmt: skip
+                    for character, tone in row.values() if tone != "compass"}  # fmt: skip
 
         await screen.press("O")
         await screen.shows("overlay: sources")
@@ -148,6 +148,94 @@ async def test_sources_and_mask_planes_are_drawn_over_the_image(opened: Any, fra
         assert "C" in drawn() or "I" in drawn()
         await screen.press("O", "O")
         assert "overlay:" not in screen.picture
+
+
+async def test_each_mask_plane_is_listed_with_its_count_and_switched_by_itself(opened: Any, frames: Path) -> None:
+    async with opened(frames) as screen:
+        await open_first(screen)
+        view = screen.app.screen.view
+
+        def letters() -> set[str]:
+            return {character for row in view._characters(view.view, view.picture).values()
+                    for character, tone in row.values() if tone.startswith("mask")}  # fmt: skip
+
+        await screen.press("p")
+        await screen.shows("[x] C CR", "[x] I INTRP", "[ ] D DETECTED", "Space switches")
+        line = next(line for line in screen.picture.splitlines() if "C CR" in line)
+        assert line.split("CR")[1].split()[0] == "1"  # one pixel has it
+        assert letters() == {"C"}  # of the two planes of that pixel the first counts
+        await screen.press("j", "j", "space")
+        await screen.shows("[ ] C CR", "cosmic ray")
+        assert letters() == {"I"}
+        await screen.press("A")
+        await screen.shows("[x] D DETECTED")
+        await screen.press("A", "q")
+        await screen.shows("overlay: mask planes")
+        assert letters() == set()
+        await screen.press("i", "p")
+        await screen.shows("raw frames and mosaics have none")
+
+
+async def test_limits_are_chosen_by_key_or_typed(opened: Any, frames: Path) -> None:
+    async with opened(frames) as screen:
+        await open_first(screen)
+        view = screen.app.screen.view
+        await screen.shows("linear zscale")
+        await screen.press("s", "s", "s", "s")
+        await screen.shows("linear min max")
+        assert view.picture.limits == (pixels(0.0).min(), pixels(0.0).max())
+        await screen.press("S", "ctrl+u")
+        await screen.type("-5 120.5")
+        await screen.press("enter")
+        await screen.shows("linear manual -5..120.5")
+        for wrong, sentence in (("5", "Two numbers are wanted"), ("9 1", "the smaller"), ("nan 1", "the smaller")):
+            await screen.press("S", "ctrl+u")
+            await screen.type(wrong)
+            await screen.press("enter")
+            await screen.shows(sentence)
+        assert view.picture.limits == (-5.0, 120.5)
+        await screen.press("i")
+        await screen.shows("raw ", "linear manual -5..120.5")  # holds for what is shown next
+        await screen.press("s")
+        await screen.shows("linear zscale")
+
+
+async def test_two_images_take_turns_by_themselves_until_told_to_stop(
+    opened: Any, frames: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("safelight_tui.screens.image_blinking.BLINK_S", 0.05)
+    async with opened(frames) as screen:
+        await open_first(screen)
+        await screen.press("b")  # no second image yet: the first there is
+        await screen.shows("blinking with")
+        seen: set[str] = set()
+
+        def both() -> bool:
+            seen.add(screen.app.screen._shown.wanted.kind)
+            return seen == {"calexp", "raw"}
+
+        await screen.settle(both)
+        await screen.press("b")
+        await screen.shows("B: ")
+        assert not screen.app.screen.blinking
+        assert "blinking" not in screen.picture
+
+
+async def test_the_compass_is_drawn_from_the_wcs_and_taken_away(opened: Any, frames: Path) -> None:
+    async with opened(frames) as screen:
+        await open_first(screen)
+        view = screen.app.screen.view
+
+        def compass() -> dict[str, tuple[int, int]]:
+            return {character: (column, row) for row, cells in view._characters(view.view, view.picture).items()
+                    for column, (character, tone) in cells.items() if tone == "compass"}  # fmt: skip
+
+        north, east, middle = (compass()[letter] for letter in "NE+")
+        assert north[1] < middle[1]  # CD2_2 > 0: up
+        assert north[0] == middle[0]
+        assert east[0] < middle[0]  # CD1_1 < 0: left
+        await screen.press("n")
+        assert compass() == {}
 
 
 async def test_two_images_of_a_ccd_blink(opened: Any, frames: Path) -> None:

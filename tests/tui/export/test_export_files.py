@@ -152,6 +152,10 @@ def test_a_mosaic_puts_pixels_where_the_camera_has_them(ccd: int) -> None:
     assert found[0] == ccd
     assert found[1:] == pytest.approx((549.5, 3049.5), abs=1.5 * plan.factor)
     assert shown.ccd_at(-50.0, -50.0) is None
+    middle = shown.ccd_at(*shown.centre_of(detector))
+    assert middle is not None
+    assert middle[0] == ccd
+    assert middle[1:] == pytest.approx(((detector.width - 1) / 2, (detector.height - 1) / 2), abs=0.01)
 
 
 def test_full_screen_needs_a_terminal_that_draws() -> None:

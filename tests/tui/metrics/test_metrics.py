@@ -222,8 +222,8 @@ def test_the_night_is_drawn_over_utc_with_its_pauses() -> None:
     times = {visit: 56460.0 + hour / 24 for visit, hour in enumerate(hours)} | {99: 56598.2}
     rows = [row(visit, 1, fwhm_arcsec=0.6 + 0.001 * (visit % 7), filter="ri"[visit % 2]) for visit in times]
     text = shown(night_plot(rows, "fwhm_arcsec", times, 3)(100, 16)).splitlines()
-    assert "seeing, 2013-06-17, 22 visits, 1 in other nights" in text[0]
-    assert "visit 3" in text[0]
+    assert "seeing, 2013-06-17, 22 of 23 visits" in text[0]
+    assert "+ 3" in text[0]
     assert text[-1].rstrip().endswith("UTC")
     labels = [word for word in text[-1].split() if ":" in word]
     assert labels

@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight_tui.pixels.palette import Colours, colour_table, to_rgb
+from safelight_tui.pixels.picture import Picture
 from safelight_tui.pixels.scaling import (
     LEVELS,
     OUTSIDE,
+    Limits,
     Stretch,
     limits_between,
+    limits_of,
     sample_of,
     stretched,
     to_levels,
@@ -113,3 +116,43 @@ def test_colours_of_levels_and_of_outside() -> None:
     table = colour_table(Colours.GREY)
     rgb = to_rgb(np.array([[0, LEVELS - 1, OUTSIDE]], np.uint8), table, (1, 2, 3))
     assert rgb.tolist() == [[[8, 8, 8], [238, 238, 238], [1, 2, 3]]]
+
+
+def test_limits_are_those_of_astropy_and_go_round() -> None:
+    rng = np.random.default_rng(11)
+    image = rng.normal(100.0, 10.0, (300, 200)).astype(np.float32)
+    image[3, 4], image[5, 6] = np.nan, 70_000.0
+    finite = image[np.isfinite(image)]
+    assert limits_of(Limits.ALL, image) == (finite.min(), 70_000.0)
+    for kind, percent in ((Limits.PERCENT_99_5, 99.5), (Limits.PERCENT_99, 99.0), (Limits.PERCENT_95, 95.0)):
+        low, high = visualization.PercentileInterval(percent).get_limits(finite)
+        np.testing.assert_allclose(limits_of(kind, image), (low, high), atol=1.0)
+    assert limits_of(Limits.ZSCALE, image) == zscale(sample_of(image))
+    seen, kind = [], Limits.ZSCALE
+    for _ in range(5):
+        seen.append(kind)
+        kind = kind.following
+    assert kind is Limits.ZSCALE
+    assert set(seen) == set(Limits) - {Limits.MANUAL}
+    assert Limits.MANUAL.following is Limits.ZSCALE
+
+
+def test_limits_of_an_image_without_numbers_are_harmless() -> None:
+    nothing = np.full((20, 20), np.nan, np.float32)
+    assert {limits_of(kind, nothing) for kind in Limits if kind is not Limits.MANUAL} == {(0.0, 1.0)}
+    with pytest.raises(ValueError, match="user's"):
+        limits_of(Limits.MANUAL, nothing)
+
+
+def test_a_picture_keeps_its_limits_until_others_are_chosen() -> None:
+    image = np.arange(10_000, dtype=np.float32).reshape(100, 100)
+    picture = Picture(image)
+    before = picture.limits
+    picture.limit(Limits.ZSCALE, None)
+    assert picture.limits == before
+    picture.limit(Limits.ALL, None)
+    assert picture.limits == (0.0, 9999.0)
+    picture.limit(Limits.MANUAL, (3.0, 7.0))
+    assert picture.limits == (3.0, 7.0)
+    picture.limit(Limits.ZSCALE, (3.0, 7.0))
+    assert picture.limits == before

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safelight_tui.pixels.overlay import Marks, MaskLayer, characters_over
+from safelight.exposure.wcs import TanSipWcs
+from safelight_tui.images.directions import local_cd
+from safelight_tui.pixels.overlay import Label, Marks, MaskLayer, characters_over, compass_over, cursor_over
 from safelight_tui.pixels.view import Orientation, View, sampled, sampled_bits
 
 orientations = st.builds(Orientation, st.booleans(), st.booleans(), st.booleans())
@@ -136,10 +139,68 @@ def test_mask_planes_are_letters_under_marks() -> None:
     mask = np.zeros((10, 10), np.int32)
     mask[2, 3] = 0b10
     mask[8, 8] = 0b110
-    layer = MaskLayer(mask, {"BAD": 0, "SAT": 1, "CR": 2}, {"CR": "c", "SAT": "s"})
+    layer = MaskLayer(mask, {"BAD": 0, "SAT": 1, "CR": 2}, {"CR": ("c", "mask-ray"), "SAT": ("s", "mask-other")})
     view = View.fit(mask.shape, 10, 10)
     over = characters_over(view, (), layer)
-    assert over == {(3, 3): ("s", "mask"), (8, 0): ("c", "mask")}
+    assert over == {(3, 3): ("s", "mask-other"), (8, 0): ("c", "mask-ray")}
     hidden = characters_over(view, [Marks("stars", "*", "match", np.array([3.0]), np.array([2.0]))], layer)
     assert hidden[3, 3] == ("*", "match")
     assert layer.names_at(8, 8) == ["SAT", "CR"]
+
+
+@pytest.mark.parametrize("angle", [0.0, 30.0, 90.0, 200.0, 330.0])
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_compass_points_where_astropy_has_north_and_east(angle: float, mirrored: bool, turned: bool) -> None:
+    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    header = {
+        "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 101.0, "CRPIX2": 101.0, "CRVAL1": 40.0, "CRVAL2": 60.0,
+        "CD1_1": (1 if mirrored else -1) * c * 5e-5, "CD1_2": -s * 5e-5, "CD2_1": s * 5e-5 * (-1 if mirrored else 1),
+        "CD2_2": c * 5e-5,
+    }  # fmt: skip
+    wcs = WCS(header)
+    cd = local_cd(TanSipWcs.from_header(header), (200, 200))
+    assert cd is not None
+    orientation = Orientation.north_up(cd) if turned else Orientation()
+    view = View.fit((200, 200), 100, 80, orientation)
+    over = compass_over(view, cd)
+    (middle,) = (place for place, (character, _) in over.items() if character == "+")
+    step = 5.0 / 3600.0
+    for letter, (dra, ddec) in {"N": (0.0, step), "E": (step / np.cos(np.radians(60.0)), 0.0)}.items():
+        (tip,) = (place for place, (character, _) in over.items() if character == letter)
+        x, y = wcs.all_world2pix(40.0 + dra, 60.0 + ddec, 0)
+        column, row = view.to_screen(float(x), float(y))
+        column0, row0 = view.to_screen(100.0, 100.0)
+        drawn = np.array([tip[0] - middle[0], 2 * (tip[1] - middle[1])], float)
+        true = np.array([column - column0, row - row0])
+        cosine = drawn @ true / np.hypot(*drawn) / np.hypot(*true)
+        assert cosine > 0.93  # characters are coarse
+    if turned:
+        up = {c: place for place, (c, _) in over.items() if c in "NE"}
+        assert up["N"][1] < middle[1]
+        assert up["E"][0] < middle[0]
+
+
+def test_an_image_without_a_usable_wcs_has_no_directions() -> None:
+    class Nowhere:
+        def pixel_to_sky(self, x: object, y: object) -> tuple[np.ndarray, np.ndarray]:
+            return np.full(3, np.nan), np.full(3, np.nan)
+
+        sky_to_pixel = pixel_to_sky
+
+    assert local_cd(Nowhere(), (10, 10)) is None
+
+
+def test_the_cursor_is_a_cross_with_arms_that_leave_its_neighbours_free() -> None:
+    view = View.fit((100, 100), 60, 60)
+    over = cursor_over(view, 50.0, 50.0)
+    (middle,) = (place for place, (character, _) in over.items() if character == "+")
+    arms = sorted((place[0] - middle[0], place[1] - middle[1]) for place, (c, _) in over.items() if c != "+")
+    assert arms == [(-2, 0), (0, -2), (0, 2), (2, 0)]
+
+
+def test_labels_stand_in_the_middle_of_their_place() -> None:
+    view = View.fit((100, 100), 100, 100)
+    over = characters_over(view, (), None, [Label(50.0, 49.0, "103")])
+    row = next(iter({row for _, row in over}))
+    assert "".join(over[column, row][0] for column in (49, 50, 51)) == "103"

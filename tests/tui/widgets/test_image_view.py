@@ -160,7 +160,7 @@ async def test_marks_and_masks_are_characters() -> None:
     mask = np.zeros(picture.pixels.shape, np.int32)
     mask[10, 10] = 1
     picture.marks = [Marks("sources", "o", "source", np.array([20.0]), np.array([90.0]))]
-    picture.layer = MaskLayer(mask, {"CR": 0}, {"CR": "c"})
+    picture.layer = MaskLayer(mask, {"CR": 0}, {"CR": ("c", "mask-ray")})
     host = Host(half(picture))
     async with host.run_test(size=(80, 24)):
         text = "".join(lines(host.view))

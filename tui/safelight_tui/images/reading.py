@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight_tui.export.headless import marks_of
+from safelight_tui.images.directions import local_cd
+from safelight_tui.images.planes import DRAWN_AT_FIRST, drawn
 from safelight_tui.pixels.overlay import Marks, MaskLayer
-from safelight_tui.widgets.image_view import Picture
+from safelight_tui.pixels.picture import Picture
 
 if TYPE_CHECKING:
     from safelight.processccd.mosaic import Mosaic
@@ -22,17 +24,6 @@ __all__ = ["BAD_PLANES", "Shown", "Wanted", "read_mosaic_of", "read_overlays", "
 
 BAD_PLANES = ("BAD", "SAT", "NO_DATA", "UNMASKEDNAN")
 """Pixels that are left out when a place is examined."""
-
-PLANE_LETTERS: Mapping[str, str] = {
-    "BAD": "B",
-    "SAT": "S",
-    "CR": "C",
-    "NO_DATA": "N",
-    "SUSPECT": "U",
-    "CROSSTALK": "K",
-    "EDGE": "E",
-    "INTRP": "I",
-}
 
 
 @dataclass(frozen=True)
@@ -83,11 +74,11 @@ def read_shown(wanted: Wanted) -> Shown:
     pixels = read_pixels(_butler(wanted), wanted.kind, wanted.data_id)
     layer, bad = None, None
     if pixels.mask is not None:
-        letters = {name: letter for name, letter in PLANE_LETTERS.items() if name in pixels.planes}
-        layer = MaskLayer(pixels.mask, pixels.planes, letters)
+        layer = MaskLayer(pixels.mask, pixels.planes, drawn(DRAWN_AT_FIRST, pixels.planes))
         bits = sum(1 << pixels.planes[name] for name in BAD_PLANES if name in pixels.planes)
         bad = (pixels.mask & bits) != 0
-    return Shown(wanted, pixels, Picture(pixels.image, pixels.name), layer, bad)
+    cd = local_cd(pixels.wcs, pixels.image.shape) if pixels.wcs is not None else None
+    return Shown(wanted, pixels, Picture(pixels.image, pixels.name, cd=cd), layer, bad)
 
 
 def read_overlays(shown: Shown) -> tuple[Sequence[Positions], tuple[Marks, ...]]:

@@ -28,18 +28,18 @@ def zoom_words(view: View | None) -> str:
     return f"1/{1 / view.zoom:.3g}"
 
 
-def look_line(shown: Shown, view: ImageView, overlays: str, other: str) -> str:
-    """The line above an image."""
+def look_line(shown: Shown, view: ImageView, overlays: str, other: str, *, blinking: bool = False) -> str:
+    """The line above an image: what it is, how its values are shown, what is drawn on it, what it blinks with."""
     limits = view.picture.limits if view.picture is not None else None
     span = f"{limits[0]:.4g}..{limits[1]:.4g}" if limits else ""
     parts = [
         shown.title,
         str(shown.pixels.data_id.get("filter", "")),
-        f"{view.stretch.value} {span}",
+        f"{view.stretch.value} {view.limits.value} {span}",
         view.colours.value,
         zoom_words(view.view),
         f"overlay: {overlays}" if overlays else "",
-        f"B: {other}" if other else "",
+        f"{'blinking with' if blinking else 'B:'} {other}" if other else "",
     ]
     return "  ".join(part for part in parts if part)
 
@@ -53,12 +53,12 @@ def pixel_line(shown: Shown, x: int, y: int, value: float) -> str:
         place = sexagesimal(float(ra[0]), float(dec[0]))
         rough = "" if shown.pixels.wcs_origin == "fitted" else "~"
         parts.append(f"{rough}{place}" if place else "")
-    if shown.pixels.zeropoint_mag is not None and value > 0 and math.isfinite(value):
-        parts.append(f"{shown.pixels.zeropoint_mag - 2.5 * math.log10(value):.2f} mag/px")
     if shown.layer is not None:
         rows, columns = shown.layer.mask.shape
         if 0 <= x < columns and 0 <= y < rows:
             parts.append(" ".join(shown.layer.names_at(x, y)))
+    if shown.pixels.zeropoint_mag is not None and value > 0 and math.isfinite(value):
+        parts.append(f"{shown.pixels.zeropoint_mag - 2.5 * math.log10(value):.2f} mag/px")
     return "  ".join(part for part in parts if part)
 
 

@@ -64,8 +64,8 @@ def night_plot(rows: Sequence[Row], metric: str, times: Mapping[Any, float] | No
     series = _series([row for row in known if row["visit"] in hours], metric, hours, current)
     without = sum(not math.isfinite(time) for time in measured.values())
     elsewhere = len(measured) - len(night) - without
-    title = f"{what}, {_date(measured[night[0]])}, {len(night)} visit{'s' if len(night) > 1 else ''}"
-    title += f", {elsewhere} in other nights" if elsewhere else ""
+    of_all = f" of {len(measured) - without}" if elsewhere else ""
+    title = f"{what}, {_date(measured[night[0]])}, {len(night)}{of_all} visits"
     title += f", {without} without a time" if without else ""
     x_range = range_of([np.array(list(hours.values()))]) or (0.0, 24.0)
     if len(night) == 1:
@@ -112,7 +112,7 @@ def _series(rows: Sequence[Row], metric: str, places: Mapping[Any, float], curre
         )
     if current in places:
         here = [float(row[metric]) for row in rows if row["visit"] == current]
-        points.append(Series([places[current]] * len(here), here, f"visit {current}", "bad", "+"))
+        points.append(Series([places[current]] * len(here), here, str(current), "bad", "+"))
     return [*lines, *points]
 
 

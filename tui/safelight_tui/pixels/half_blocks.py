@@ -13,6 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from safelight_tui.pixels.contrast import style_over
 from safelight_tui.pixels.palette import Colours, colour_table
 from safelight_tui.pixels.scaling import LEVELS, OUTSIDE
 
@@ -50,7 +51,7 @@ def half_block_line(
     outside : rich Color
         Shown where there is no pixel.
     over : mapping of int to (str, Style), optional
-        Characters that stand on the image, by column; their style is laid over the lower half's colour.
+        Characters that stand on the image, by column: on the lower half's colour, made to be read there.
     """
     width = len(top)
     pairs = top.astype(np.int32) * 256 + bottom
@@ -64,7 +65,9 @@ def half_block_line(
         upper, lower = int(top[start]), int(bottom[start])
         if over and start in over:
             character, style = over[start]
-            segments.append(Segment(character, _style(lower, lower, colours, red_only, outside) + style))
+            behind = _style(lower, lower, colours, red_only, outside).bgcolor
+            assert behind is not None
+            segments.append(Segment(character, style_over(behind, style, red_only=red_only)))
         elif upper == lower:
             segments.append(Segment(" " * (stop - start), _style(lower, lower, colours, red_only, outside)))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,14 @@ from numpy.typing import NDArray
 
 from safelight_tui.pixels.view import View, sampled_bits
 
-__all__ = ["Marks", "MaskLayer", "characters_over"]
+__all__ = ["Label", "Marks", "MaskLayer", "characters_over", "compass_over", "cursor_over"]
+
+Over = dict[tuple[int, int], tuple[str, str]]
+"""Characters by (column, row of cells): (character, tone)."""
+
+
+_COMPASS = 7
+"""Screen pixels of an arm of the compass."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +52,13 @@ class MaskLayer:
     mask : (rows, columns) int
     planes : mapping of str to int
         Bit number of each plane.
-    shown : mapping of str to str
-        The planes drawn, each with its letter; where several are set the first counts.
+    shown : mapping of str to (str, str)
+        The planes drawn, each with its letter and its tone; where several are set the first counts.
     """
 
     mask: NDArray[np.integer]
     planes: Mapping[str, int]
-    shown: Mapping[str, str]
+    shown: Mapping[str, tuple[str, str]]
 
     def names_at(self, x: int, y: int) -> list[str]:
         """Planes set in one pixel."""
@@ -58,11 +66,20 @@ class MaskLayer:
         return [name for name, bit in self.planes.items() if bits >> bit & 1]
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A word in the middle of which an image position lies, e.g. the number of a CCD in a mosaic."""
+
+    x: float
+    y: float
+    text: str
+
+
 def characters_over(
-    view: View, marks: Sequence[Marks] = (), layer: MaskLayer | None = None
-) -> dict[tuple[int, int], tuple[str, str]]:
-    """Characters by (column, row of cells): (character, tone). Marks hide mask planes, later marks earlier ones."""
-    over: dict[tuple[int, int], tuple[str, str]] = {}
+    view: View, marks: Sequence[Marks] = (), layer: MaskLayer | None = None, labels: Sequence[Label] = ()
+) -> Over:
+    """What is drawn on an image. Marks hide mask planes, later marks earlier ones, labels both."""
+    over: Over = {}
     if layer is not None and layer.shown:
         _add_planes(over, view, layer)
     for one in marks:
@@ -74,15 +91,53 @@ def characters_over(
         cells = np.stack([np.floor(right[seen]), np.floor(down[seen] / 2)], axis=1).astype(int)
         for column, row in np.unique(cells, axis=0).tolist():
             over[column, row] = (one.character, one.tone)
+    for label in labels:
+        column, row = _cell(view, label.x, label.y)
+        for place, character in enumerate(label.text, start=column - (len(label.text) - 1) // 2):
+            over[place, row] = (character, "label")
     return over
 
 
-def _add_planes(over: dict[tuple[int, int], tuple[str, str]], view: View, layer: MaskLayer) -> None:
+def _cell(view: View, x: float, y: float) -> tuple[int, int]:
+    column, row = view.to_screen(x, y)
+    return math.floor(column + 0.5), math.floor(row + 0.5) // 2
+
+
+def cursor_over(view: View, x: float, y: float) -> Over:
+    """A cross on a pixel with four arms around it that leave its neighbours free."""
+    column, row = _cell(view, x, y)
+    arms = {(column - 2, row): "-", (column + 2, row): "-", (column, row - 2): "|", (column, row + 2): "|"}
+    return {place: (character, "arm") for place, character in arms.items()} | {(column, row): ("+", "cursor")}
+
+
+def compass_over(view: View, cd: NDArray[np.floating]) -> Over:
+    """Arms towards north and east in the upper right corner.
+
+    Parameters
+    ----------
+    cd : (2, 2) float
+        World coordinates (towards east, towards north) per pixel along x and y.
+    """
+    steps = np.linalg.inv(cd)  # columns: image steps towards east and north
+    over: Over = {}
+    middle_column, middle_row = view.width - _COMPASS - 3, _COMPASS + 2  # in screen pixels
+    for column, name in enumerate("EN"):
+        right, up = view.orientation.matrix.T @ steps[:, column]
+        length = float(np.hypot(right, up))
+        for part in (1, 2, 3):
+            place = part / 3 * _COMPASS / length
+            at = (round(middle_column + right * place), round(middle_row - up * place) // 2)
+            over[at] = (name if part == 3 else "·", "compass")
+    over[middle_column, middle_row // 2] = ("+", "compass")
+    return over
+
+
+def _add_planes(over: Over, view: View, layer: MaskLayer) -> None:
     bits = sampled_bits(layer.mask, view)
     if len(bits) % 2:
         bits = np.concatenate([bits, np.zeros_like(bits[:1])])
     bits = bits[::2] | bits[1::2]
-    for name, letter in reversed(list(layer.shown.items())):
+    for name, what in reversed(list(layer.shown.items())):
         if name in layer.planes:
             rows, columns = np.nonzero(bits >> layer.planes[name] & 1)
-            over.update(((column, row), (letter, "mask")) for column, row in zip(columns.tolist(), rows.tolist()))
+            over.update(((column, row), what) for column, row in zip(columns.tolist(), rows.tolist(), strict=True))

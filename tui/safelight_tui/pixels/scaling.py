@@ -7,7 +7,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEVELS", "OUTSIDE", "Stretch", "limits_between", "sample_of", "to_levels", "zscale"]
+__all__ = ["LEVELS", "OUTSIDE", "Limits", "Stretch", "limits_between", "limits_of", "sample_of", "to_levels", "zscale"]
 
 LEVELS = 24
 """Levels of brightness: as many as the grey ramp of a terminal of 256 colours has."""
@@ -30,6 +30,45 @@ class Stretch(Enum):
         """The next one, round and round."""
         stretches = list(Stretch)
         return stretches[(stretches.index(self) + 1) % len(stretches)]
+
+
+class Limits(Enum):
+    """How the values shown as darkest and brightest are chosen."""
+
+    ZSCALE = "zscale"
+    PERCENT_99_5 = "99.5 %"
+    PERCENT_99 = "99 %"
+    PERCENT_95 = "95 %"
+    ALL = "min max"
+    MANUAL = "manual"
+
+    @property
+    def following(self) -> Limits:
+        """The next one that needs no numbers, round and round."""
+        choices = [one for one in Limits if one is not Limits.MANUAL]
+        return choices[(choices.index(self) + 1) % len(choices)] if self in choices else choices[0]
+
+
+_PERCENT = {Limits.PERCENT_99_5: 99.5, Limits.PERCENT_99: 99.0, Limits.PERCENT_95: 95.0}
+_SAMPLE_OF_PERCENTILES = 40_000
+
+
+def limits_of(kind: Limits, image: NDArray[np.floating]) -> tuple[float, float]:
+    """Limits of an image; (0, 1) for one without a number.
+
+    Raises
+    ------
+    ValueError
+        For `Limits.MANUAL`, which only the user knows.
+    """
+    if kind is Limits.MANUAL:
+        raise ValueError("manual limits are the user's")
+    if kind is Limits.ZSCALE:
+        return zscale(sample_of(image))
+    if kind is Limits.ALL:
+        finite = image[np.isfinite(image)]
+        return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    return limits_between(sample_of(image, _SAMPLE_OF_PERCENTILES), _PERCENT[kind])
 
 
 def sample_of(image: NDArray[np.floating], count: int = 2500) -> NDArray[np.float64]:

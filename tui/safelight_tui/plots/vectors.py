@@ -24,7 +24,7 @@ Extent = tuple[float, float, float, float]
 
 TYPICAL_DOTS = 6.0
 """Dots (two to a column, four to a row) of a vector of median length: three columns, or a row and a half."""
-LONGEST_DOTS = 15.0
+LONGEST_DOTS = 13.0
 """Dots beyond which a vector is cut: about the distance of its neighbours."""
 FAR_OFF = 5.0
 """Times the median length beyond which a vector takes no part in a mean."""
@@ -168,9 +168,11 @@ def _each(tails: Sequence[str], count: int) -> Sequence[str]:
 def _arrow(canvas: Canvas, start: tuple[float, float], step: tuple[float, float], tail: str, tone: str) -> bool:
     """Draw one; whether it was cut."""
     length = math.hypot(*step)
-    cut = length > LONGEST_DOTS
-    part = LONGEST_DOTS / length if cut else 1.0
     x0, y0 = start
+    # So far that neither neighbours are hidden nor the head is outside the field.
+    part = min(1.0, LONGEST_DOTS / max(length, 1e-9), _inside(x0, step[0], canvas.dots[0]))
+    part = min(part, _inside(y0, -step[1], canvas.dots[1]))
+    cut = part < 1.0
     x1, y1 = x0 + step[0] * part, y0 - step[1] * part
     canvas.line(x0, y0, x1, y1, tone)
     head = _HEADS[round(math.atan2(step[1], step[0]) / (math.pi / 4)) % 8]
@@ -181,6 +183,12 @@ def _arrow(canvas: Canvas, start: tuple[float, float], step: tuple[float, float]
     if head_cell != tail_cell:
         canvas.character(*head_cell, head, tone)
     return cut
+
+
+def _inside(start: float, step: float, dots: int) -> float:
+    """Which part of a step from a dot stays on the canvas."""
+    room = dots - 1 - start if step > 0 else start
+    return max(0.0, room / abs(step)) if abs(step) > max(room, 1e-9) else 1.0
 
 
 def _legend(lengths: NDArray[np.float64], stretch: float, cut: int, unit: str) -> str:

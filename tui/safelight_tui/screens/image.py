@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Collection
 
-import numpy as np
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
@@ -18,11 +15,11 @@ from safelight.errors import SafelightError
 from safelight.processccd.mosaic import Mosaic
 from safelight.processccd.viewing import VIEW_KINDS
 from safelight_tui.actions import ACTIONS
-from safelight_tui.images.reading import Shown, Wanted, read_mosaic_of, read_overlays, read_shown
+from safelight_tui.images.reading import Shown, Wanted, read_mosaic_of, read_shown
 from safelight_tui.images.readout import look_line, mosaic_line, pixel_line
 from safelight_tui.jobs import Job
-from safelight_tui.pixels.view import Orientation
-from safelight_tui.screens.image_saving import SavingScreen
+from safelight_tui.pixels.overlay import Label
+from safelight_tui.screens.image_blinking import BlinkingScreen
 from safelight_tui.widgets.image_view import ImageView, Picture
 from safelight_tui.widgets.plot_view import PlotView
 from safelight_tui.widgets.prompt_line import PromptLine
@@ -30,23 +27,18 @@ from safelight_tui.widgets.text_pane import TextPane
 
 __all__ = ["ImageScreen"]
 
-OVERLAYS = ("", "sources", "matches and reference stars", "mask planes", "everything")
-_DRAWN: Mapping[str, tuple[str, ...]] = {
-    "sources": ("sources",),
-    "matches and reference stars": ("reference stars", "matches"),
-    "everything": ("sources", "reference stars", "matches"),
-}
 _KEPT = 3  # images in memory: 70 MB each for a large CCD
 
 
-class ImageScreen(SavingScreen):
+class ImageScreen(BlinkingScreen):
     """An image between a line about it and a line about the pixel under the cursor; results of examining below."""
 
     MODE = "image"
     PURPOSE = (
         "look at pixels. Arrows move the cursor, ( ) zoom, PgUp PgDn Home End pan; letters examine the place under the "
-        "cursor as IRAF's imexamine does. o source, x match, * reference star without a source; mask planes: B bad, "
-        "S saturated, C cosmic ray, N no data, U suspect, K crosstalk, E edge, I interpolated."
+        "cursor as IRAF's imexamine does. o source, x match, * reference star without a source; mask planes by their "
+        "letters (p lists and switches them): B bad, S saturated, C cosmic ray, N no data, U suspect, K crosstalk, "
+        "E edge, I interpolated."
     )
     BINDINGS = ACTIONS.bindings("image", "following")
 
@@ -69,12 +61,8 @@ class ImageScreen(SavingScreen):
     def __init__(self) -> None:
         super().__init__()
         self._kind: str | None = None  # None: the best there is
-        self._wanted: Wanted | None = None
         self._images: OrderedDict[tuple[str, str, str], Shown] = OrderedDict()
-        self._other: Shown | None = None
         self._mosaic_job: Job | None = None
-        self._overlays = ""
-        self._north_up = False
 
     def compose_body(self) -> ComposeResult:
         """Line, image, results, line."""
@@ -148,6 +136,9 @@ class ImageScreen(SavingScreen):
         self.query_one("#pixel", Static).update("i another kind of image")
         self.refresh_footer()
 
+    def _kept(self, wanted: Wanted) -> Shown | None:
+        return self._images.get(wanted.key)
+
     def _keep(self, shown: Shown) -> None:
         self._images[shown.wanted.key] = shown
         self._images.move_to_end(shown.wanted.key)
@@ -164,7 +155,7 @@ class ImageScreen(SavingScreen):
         same_shape = before is not None and before.picture.pixels.shape == shown.picture.pixels.shape
         self._shown = shown
         if not same_ccd:
-            self._other = None
+            self._forget_other()
             self._close_result()
         self.view.show(shown.picture, self._other.picture if self._other else None, keep_view=same_shape and same_ccd)
         self._dress()
@@ -205,92 +196,6 @@ class ImageScreen(SavingScreen):
             session.cursor_row = int(rows[0])
             self._want()
 
-    # --- what lies on it --------------------------------------------------------------------------------------------
-
-    def _dress(self) -> None:
-        """Put the chosen overlays on both images; read positions that are not known yet."""
-        for shown in (self._shown, self._other):
-            if shown is None:
-                continue
-            wanted = _DRAWN.get(self._overlays, ())
-            if wanted and shown.positions is None:
-                self._read_positions(shown)
-            shown.picture.marks = tuple(one for name in wanted for one in shown.marks if one.name == name)
-            shown.picture.layer = shown.layer if self._overlays in ("mask planes", "everything") else None
-        self.view.show(self.view.picture, self.view.second, keep_view=True)
-        self.call_after_refresh(self._describe)
-
-    def _read_positions(self, shown: Shown) -> None:
-        shown.positions = ()
-
-        def taken(found: tuple[Any, Any]) -> None:
-            shown.positions, shown.marks = found
-            self._dress()
-
-        self.shell.controller.ask(lambda butler: read_overlays(shown), taken, group=f"overlay {shown.title}")
-
-    def action_overlays(self) -> None:
-        """The next choice of what is drawn."""
-        self._overlays = OVERLAYS[(OVERLAYS.index(self._overlays) + 1) % len(OVERLAYS)]
-        self._dress()
-
-    # --- two images -------------------------------------------------------------------------------------------------
-
-    def _alternatives(self) -> list[Wanted]:
-        """Other kinds of the same CCD, then the calibrated images of other reruns."""
-        shown, session = self._shown, self.session
-        if shown is None or session is None:
-            return []
-        wanted = shown.wanted
-        kinds = [replace(wanted, kind=kind) for kind in reversed(VIEW_KINDS) if kind != wanted.kind]
-        others = [rerun.name for rerun in session.reruns_newest_first() if rerun.name != wanted.rerun]
-        return kinds + [replace(wanted, kind="calexp", rerun=name) for name in others]
-
-    def action_second_image(self) -> None:
-        """The next of the images to blink with."""
-        choices = self._alternatives()
-        if not choices:
-            return
-        keys = [one.key for one in choices]
-        now = self._other.wanted.key if self._other is not None else None
-        self._read_second(choices, (keys.index(now) + 1) % len(keys) if now in keys else 0)
-
-    def _read_second(self, choices: list[Wanted], place: int) -> None:
-        wanted, shown = choices[place], self._shown
-        self._say(f"reading {wanted.kind} {wanted.name} to blink with")
-
-        def taken(other: Shown) -> None:
-            self._keep(other)
-            if self._shown is not shown or shown is None:
-                return
-            if other.picture.pixels.shape != shown.picture.pixels.shape:
-                self.notify(f"{other.title} has other pixels", severity="warning", markup=False)
-                return
-            self._other = other
-            self.view.show(shown.picture, other.picture, keep_view=True)
-            self._dress()
-            self.refresh_footer()
-
-        def refused(error: SafelightError) -> None:
-            if place + 1 < len(choices):
-                self._read_second(choices, place + 1)
-            else:
-                self.shell.show_error(error)
-                self._describe()
-
-        kept = self._images.get(wanted.key)
-        if kept is not None:
-            taken(kept)
-        else:
-            self.shell.controller.ask(lambda butler: read_shown(wanted), taken, failed=refused, group="second image")
-
-    def on_image_view_look_changed(self) -> None:
-        """Zoom, stretch, colours, or the other image."""
-        if self._shown is not None and self._other is not None and self.view.picture is self._other.picture:
-            self._shown, self._other = self._other, self._shown
-            self._wanted = self._shown.wanted
-        self._describe()
-
     # --- lines ------------------------------------------------------------------------------------------------------
 
     def _describe(self) -> None:
@@ -302,7 +207,7 @@ class ImageScreen(SavingScreen):
             self._say(f"{mosaic.kind} visit {mosaic.visit}{state}{wrong}  {view.stretch.value} {view.colours.value}")
         elif self._shown is not None:
             other = self._other.title if self._other is not None else ""
-            self._say(look_line(self._shown, view, self._overlays, other))
+            self._say(look_line(self._shown, view, self._overlays, other, blinking=self.blinking))
         if view.picture is not None:
             x, y = view.cursor
             self._tell_pixel(x, y, view.picture.value(x, y))
@@ -318,23 +223,6 @@ class ImageScreen(SavingScreen):
         elif self._shown is not None:
             line = pixel_line(self._shown, x, y, value)
         self.query_one("#pixel", Static).update(line)
-
-    def action_north_up(self) -> None:
-        """Turn, or turn back."""
-        shown = self._shown
-        if shown is None or shown.pixels.wcs is None or self._mosaic is not None:
-            self.notify("This image has no WCS to say where north is.", severity="warning")
-            return
-        self._north_up = not self._north_up
-        if not self._north_up:
-            self.view.set_orientation(Orientation())
-            return
-        height, width = shown.pixels.image.shape
-        x, y = (width - 1) / 2 + np.array([0.0, 1.0, 0.0]), (height - 1) / 2 + np.array([0.0, 0.0, 1.0])
-        ra, dec = shown.pixels.wcs.pixel_to_sky(x, y)
-        east = (np.mod(ra - ra[0] + 180.0, 360.0) - 180.0) * np.cos(np.radians(dec[0]))
-        north = dec - dec[0]
-        self.view.set_orientation(Orientation.north_up(np.array([east[1:], north[1:]])))
 
     # --- mosaic -----------------------------------------------------------------------------------------------------
 
@@ -373,7 +261,8 @@ class ImageScreen(SavingScreen):
         grown = self._mosaic is not None
         self._mosaic = mosaic
         self._close_result()
-        self.view.show(Picture(mosaic.image, f"visit {mosaic.visit}"), keep_view=grown)
+        labels = [Label(*mosaic.centre_of(detector), str(detector.id)) for detector in mosaic.detectors]
+        self.view.show(Picture(mosaic.image, f"visit {mosaic.visit}", labels=labels), keep_view=grown)
         if mosaic.done == mosaic.total and mosaic.failures:
             self.notify("\n".join(mosaic.failures[:5]), severity="warning", markup=False)
         self._describe()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -20,9 +19,10 @@ from textual.widget import Widget
 
 from safelight_tui.actions import ACTIONS
 from safelight_tui.pixels.half_blocks import half_block_line, ramp_line
-from safelight_tui.pixels.overlay import Marks, MaskLayer, characters_over
+from safelight_tui.pixels.overlay import cursor_over
 from safelight_tui.pixels.palette import Colours
-from safelight_tui.pixels.scaling import Stretch, sample_of, to_levels, zscale
+from safelight_tui.pixels.picture import Picture
+from safelight_tui.pixels.scaling import Limits, Stretch, to_levels
 from safelight_tui.pixels.view import Orientation, View, sampled
 from safelight_tui.terminal.charset import environment_at_start, shows_unicode
 from safelight_tui.terminal.text import fit
@@ -37,48 +37,18 @@ EXAMINATIONS = (
 )  # fmt: skip
 
 
-@dataclass(eq=False)
-class Picture:
-    """An image with what is drawn on it.
-
-    Parameters
-    ----------
-    pixels : (rows, columns) float
-        Image; NaN for no value.
-    title : str
-        E.g. "calexp 903986 16".
-    marks : sequence of Marks
-    layer : MaskLayer, optional
-    limits : (low, high), optional
-        Shown as darkest and brightest; zscale's when left out.
-    """
-
-    pixels: NDArray[np.floating]
-    title: str = ""
-    marks: Sequence[Marks] = ()
-    layer: MaskLayer | None = None
-    limits: tuple[float, float] | None = None
-    sample: NDArray[np.float64] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.pixels.ndim != 2 or not self.pixels.size:
-            raise ValueError(f"an image has rows and columns, not the shape {self.pixels.shape}")
-        self.sample = sample_of(self.pixels)
-        if self.limits is None:
-            self.limits = zscale(self.sample)
-
-    def value(self, x: int, y: int) -> float:
-        """The pixel's value; NaN outside."""
-        rows, columns = self.pixels.shape
-        return float(self.pixels[y, x]) if 0 <= x < columns and 0 <= y < rows else math.nan
-
-
 class ImageView(Widget, can_focus=True):
     """Half blocks where the terminal has them, else a ramp of ASCII. Reading files and the sky are the owner's."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "image-view--cursor",
-        "image-view--mask",
+        "image-view--arm",
+        "image-view--compass",
+        "image-view--label",
+        "image-view--mask-bad",
+        "image-view--mask-saturated",
+        "image-view--mask-ray",
+        "image-view--mask-other",
         "image-view--source",
         "image-view--match",
         "image-view--reference",
@@ -90,8 +60,14 @@ class ImageView(Widget, can_focus=True):
         height: 1fr;
         background: $background;
         color: $foreground;
-        & .image-view--cursor { text-style: bold reverse; }
-        & .image-view--mask { color: $text-warning; text-style: bold; }
+        & .image-view--cursor { color: $accent; text-style: bold reverse; }
+        & .image-view--arm { color: $accent; text-style: bold; }
+        & .image-view--compass { color: $text-accent; text-style: bold; }
+        & .image-view--label { color: $text-primary; text-style: bold; }
+        & .image-view--mask-bad { color: $text-error; text-style: bold; }
+        & .image-view--mask-saturated { color: $text-warning; text-style: bold; }
+        & .image-view--mask-ray { color: $text-accent; text-style: bold; }
+        & .image-view--mask-other { color: $text-primary; text-style: bold; }
         & .image-view--source { color: $text-success; text-style: bold; }
         & .image-view--match { color: $text-accent; text-style: bold; }
         & .image-view--reference { color: $text-error; text-style: bold; }
@@ -105,6 +81,10 @@ class ImageView(Widget, can_focus=True):
     """How brightness is spread between the limits."""
     colours: reactive[Colours] = reactive(Colours.GREY, repaint=False)
     """The palette."""
+    limits: reactive[Limits] = reactive(Limits.ZSCALE, repaint=False)
+    """How the values shown as darkest and brightest are chosen."""
+    compass: reactive[bool] = reactive(True, repaint=False)
+    """Whether arms towards north and east are drawn, where a WCS says where these are."""
     rendering: reactive[Literal["auto", "half", "ramp"]] = reactive("auto", repaint=False)
     """Half blocks, a ramp of ASCII, or what the terminal can show."""
 
@@ -153,6 +133,7 @@ class ImageView(Widget, can_focus=True):
         self.view: View | None = None
         self.cursor = (0, 0)
         self._fitted = True
+        self._manual: tuple[float, float] | None = None
         self._style = ComponentStyles(self, "image-view")
         self._levels: NDArray[np.uint8] | None = None
         self._over: dict[int, dict[int, tuple[str, str]]] | None = None
@@ -183,10 +164,10 @@ class ImageView(Widget, can_focus=True):
             self._changed()
 
     def set_limits(self, limits: tuple[float, float]) -> None:
-        """Show other values as darkest and brightest."""
-        if self.picture is not None:
-            self.picture.limits = limits
-            self._changed()
+        """Show other values as darkest and brightest, in this and in all images to come."""
+        self._manual = limits
+        self.limits = Limits.MANUAL
+        self._changed()
 
     def _current_view(self) -> View | None:
         if self.picture is None or not self.size.area:
@@ -200,6 +181,8 @@ class ImageView(Widget, can_focus=True):
         return self.view
 
     def _changed(self) -> None:
+        if self.picture is not None:
+            self.picture.limit(self.limits, self._manual)
         self._levels = None
         self._over = None
         self.refresh()
@@ -211,6 +194,14 @@ class ImageView(Widget, can_focus=True):
         self._changed()
 
     def watch_colours(self) -> None:
+        """Draw again."""
+        self._changed()
+
+    def watch_limits(self) -> None:
+        """Draw again."""
+        self._changed()
+
+    def watch_compass(self) -> None:
         """Draw again."""
         self._changed()
 
@@ -252,9 +243,7 @@ class ImageView(Widget, can_focus=True):
 
     def _characters(self, view: View, picture: Picture) -> dict[int, dict[int, tuple[str, str]]]:
         if self._over is None:
-            self._over = {}
-            for (column, row), what in characters_over(view, picture.marks, picture.layer).items():
-                self._over.setdefault(row, {})[column] = what
+            self._over = picture.characters(view, compass=self.compass)
         return self._over
 
     def render_line(self, y: int) -> Strip:
@@ -262,14 +251,11 @@ class ImageView(Widget, can_focus=True):
         if levels is None or self.view is None or self.picture is None:
             text = "no image" if y == self.size.height // 2 else ""
             return Strip.blank(width, self._style()) if not text else self._note(text, width)
-        over = {
-            column: (character, self._overlay_style(tone))
-            for column, (character, tone) in self._characters(self.view, self.picture).get(y, {}).items()
-        }
-        column, row = self._cursor_cell(self.view)
-        if row == y and 0 <= column < width:
-            character = over[column][0] if column in over else "+"
-            over[column] = (character, self._overlay_style("cursor"))
+        drawn = dict(self._characters(self.view, self.picture).get(y, {}))
+        for (column, row), (character, tone) in cursor_over(self.view, *self.cursor).items():
+            if row == y and 0 <= column < width and (tone == "cursor" or column not in drawn):
+                drawn[column] = (drawn[column][0] if column in drawn else character, tone)
+        over = {column: (character, self._overlay_style(tone)) for column, (character, tone) in drawn.items()}
         top, bottom = levels[2 * y], levels[2 * y + 1]
         if self.uses_ramp:
             return ramp_line(top, bottom, self._style(), inverted=self.colours is Colours.INVERTED, over=over)
@@ -308,8 +294,8 @@ class ImageView(Widget, can_focus=True):
             self.view = replace(view, x=float(self.cursor[0]), y=float(self.cursor[1]))
             self._changed()
         else:
-            for line in {math.floor(before[1] + 0.5) // 2, row}:
-                self.refresh(Region(0, line, self.size.width, 1))
+            for line in (math.floor(before[1] + 0.5) // 2, row):
+                self.refresh(Region(0, max(0, line - 2), self.size.width, 5))  # the arms of the cross, too
         self.post_message(self.CursorMoved(self, *self.cursor, self.picture.value(*self.cursor)))
 
     def _step(self, right: int, up: int) -> None:
@@ -384,6 +370,14 @@ class ImageView(Widget, can_focus=True):
     def action_stretch(self) -> None:
         """The next stretch."""
         self.stretch = self.stretch.following
+
+    def action_limits(self) -> None:
+        """The next choice of limits."""
+        self.limits = self.limits.following
+
+    def action_compass(self) -> None:
+        """Draw the compass, or not."""
+        self.compass = not self.compass
 
     def action_colours(self) -> None:
         """The next palette."""

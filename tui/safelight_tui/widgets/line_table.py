@@ -182,8 +182,8 @@ class LineTable(ScrollView, can_focus=True):
                 seen += 1
                 if seen <= self._first_column:
                     continue
-            if room <= 0:
-                break
+            if room <= 0 or (column.right and not column.frozen and room < column.width):
+                break  # half a number is another number
             out.append((number, column, min(column.width, room)))
             room -= column.width + 1
         return out
