@@ -17,7 +17,16 @@ from typing import Any
 
 from safelight.errors import ConfigurationError, UsageError
 
-__all__ = ["Settings", "change_setting", "default_settings", "read_settings", "settings_path", "write_default_settings"]
+__all__ = [
+    "Settings",
+    "change_setting",
+    "default_settings",
+    "line_of",
+    "read_settings",
+    "settings_path",
+    "toml_error_line",
+    "write_default_settings",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +115,10 @@ def _from_text(text: str, path: Path) -> Settings:
     try:
         entries = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise _bad(f"{path}:{line[1]}" if line else str(path), f"it is not TOML: {error}") from error
+        raise _bad(f"{path}:{toml_error_line(text, error)}", f"it is not TOML: {error}") from error
     settings = Settings(path=path)
     for name, value in entries.items():
-        where = f"{path}:{_line_of(text, name)}"
+        where = f"{path}:{line_of(text, name)}"
         if name not in _DOCUMENTED:
             near = difflib.get_close_matches(name, _DOCUMENTED, n=1)
             raise _bad(where, f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
@@ -131,7 +139,14 @@ def _checked(name: str, value: object) -> Any:
         raise ValueError(f"{name} must be {error}, not {value!r}") from error
 
 
-def _line_of(text: str, name: str) -> int:
+def toml_error_line(text: str, error: tomllib.TOMLDecodeError) -> int:
+    """The line that an error of the parser is about; the last one where it found the end too soon."""
+    found = re.search(r"at line (\d+)", str(error))
+    return int(found[1]) if found else max(1, len(text.splitlines()))
+
+
+def line_of(text: str, name: str) -> int:
+    """The line of a TOML text on which a name is given a value."""
     pattern = re.compile(rf"\s*(?:\[+\s*)?[\"']?{re.escape(name)}[\"']?\s*(?:=|\.|\])")
     return next((number for number, line in enumerate(text.split("\n"), 1) if pattern.match(line)), 1)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import platformdirs
 
 from safelight.errors import ConfigurationError
+from safelight.settings import line_of, toml_error_line
 from safelight_tui.actions.keys import is_key
 from safelight_tui.actions.registry import Registry
 
@@ -74,37 +75,40 @@ def read_keymap(path: Path, registry: Registry) -> Registry:
     except FileNotFoundError:
         return registry
     except (OSError, UnicodeDecodeError) as error:
-        raise _bad(path, f"it cannot be read ({error})") from error
+        raise _bad(str(path), f"it cannot be read ({error})") from error
     try:
         entries = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _bad(path, str(error)) from error
+        raise _bad(f"{path}:{toml_error_line(text, error)}", str(error)) from error
     keys: dict[str, list[str]] = {}
     for name, value in entries.items():
-        keys[name] = _keys(path, registry, name, value)
+        keys[name] = _keys(f"{path}:{line_of(text, name)}", registry, name, value)
     changed = registry.with_keys(keys)
     collisions = changed.collisions()
     if collisions:
-        raise _bad(path, "; ".join(map(str, collisions)))
+        changed_first = next((one.name for one in (collisions[0].first, collisions[0].second) if one.name in keys), "")
+        raise _bad(f"{path}:{line_of(text, changed_first)}", "; ".join(map(str, collisions)))
     return changed
 
 
-def _keys(path: Path, registry: Registry, name: str, value: object) -> list[str]:
+def _keys(where: str, registry: Registry, name: str, value: object) -> list[str]:
     if name not in registry:
         close = difflib.get_close_matches(name, [action.name for action in registry], n=1)
-        raise _bad(path, f"there is no action {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        raise _bad(where, f"there is no action {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
     keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise _bad(path, f"{name} must be a list of keys, not {value!r}")
+        raise _bad(where, f"{name} must be a list of keys, not {value!r}")
     for key in keys:
         if not is_key(key):
-            raise _bad(path, f"{key!r}, given to {name}, is not a key")
+            raise _bad(where, f"{key!r}, given to {name}, is not a key")
     return keys
 
 
-def _bad(path: Path, reason: str) -> ConfigurationError:
+def _bad(where: str, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        "BAD_KEYMAP", f"the key map {path} cannot be used: {reason}", "mend the file, or start with --safe to ignore it"
+        "BAD_KEYMAP",
+        f"{where}: the key map cannot be used: {reason}",
+        "Mend the line, or start with --safe to ignore it.",
     )
 
 
