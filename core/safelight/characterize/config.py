@@ -40,7 +40,7 @@ class CosmicRayConfig(StepConfig):
     minSigma: Annotated[float, Field(gt=0, description="least height above opposite neighbours, sigma")] = 6.0
     min_DN: Annotated[float, Field(ge=0, description="least sum over one cosmic ray, ADU")] = 80.0
     cond3_fac: Annotated[float, Field(ge=0, description="noise margin of the sharpness test, sigma")] = 2.5
-    cond3_fac2: Annotated[float, Field(gt=0, le=1, description="fraction of the PSF's own sharpness allowed")] = 0.5
+    cond3_fac2: Annotated[float, Field(gt=0, le=1, description="fraction of the PSF's own sharpness allowed")] = 0.6
     niteration: Annotated[int, Field(ge=0, le=10, description="rounds of growth into touching pixels")] = 3
     nCrPixelMax: Annotated[int, Field(gt=0, description="more cosmic-ray pixels than this fail the CCD")] = 1_000_000
 

@@ -29,6 +29,9 @@ BAD_PLANES = ("BAD", "SAT", "INTRP", "CR", "NO_DATA", "UNMASKEDNAN")
 _STARS_PER_TERM = 5
 #: Share of the model that is taken as its own error when stars are judged.
 _MODEL_ERROR = 0.02
+#: Width of the Gaussian that smooths a round's correction, PSF sigma. Light that came through the seeing has no detail
+#: finer than that; noise has. What the smoothing takes off a real correction the next rounds add.
+_CORRECTION_SIGMA = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +290,25 @@ def _disc(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.clip(offsets[-1] + 0.5 - radius, 0.0, 1.0), dtype=np.float64)
 
 
+def _carried_over(model: PsfModel, powers: list[tuple[int, int]]) -> NDArray[np.float64]:
+    """The coefficient planes of `model` for these powers of (u, v); 0 where it has none."""
+    planes = np.zeros((len(powers), *model.coefficients.shape[1:]))
+    old = [(i, j) for i in range(model.degree + 1) for j in range(model.degree + 1 - i)]
+    for plane, power in zip(model.coefficients, old, strict=True):
+        if power in powers:
+            planes[powers.index(power)] = plane
+    return planes
+
+
+def _smoothed(planes: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    """Each of the planes (n, grid, grid) smoothed with a Gaussian of `sigma` grid points."""
+    from scipy.ndimage import gaussian_filter
+
+    once = gaussian_filter(planes, (0.0, sigma, sigma), mode="constant")
+    # Twice: what the first pass took off is smoothed and put back, which spares the coarser detail.
+    return np.asarray(once + gaussian_filter(planes - once, (0.0, sigma, sigma), mode="constant"), dtype=np.float64)
+
+
 def _updated(
     model: PsfModel,
     stamps: NDArray[np.float32],
@@ -320,12 +342,8 @@ def _updated(
     outer = radius > max(2.5 * fwhm, 5.0)
     terms[:, outer] = 0.0
     terms[0][outer] = mean[outer]
-    coefficients = np.zeros((len(powers), size, size))
-    old = [(i, j) for i in range(model.degree + 1) for j in range(model.degree + 1 - i)]
-    for k, power in enumerate(old):
-        if power in powers:
-            coefficients[powers.index(power)] += model.coefficients[k]
-    coefficients += terms
+    coefficients = _carried_over(model, powers)
+    coefficients += _smoothed(terms, _CORRECTION_SIGMA * fwhm / 2.3548 * model.oversampling)
     coefficients *= _disc(offsets)
     return PsfModel(
         coefficients.astype(np.float32), degree, model.x_centre, model.y_centre, model.x_scale, model.y_scale,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ __all__ = ["BrightSources", "PsfOutcome", "find_stars", "local_sky_edges", "meas
 
 #: Bright sources that are looked at for the PSF: more cost time and tell nothing new.
 _MAX_BRIGHT = 800
+#: With fewer candidates the stars that were kept out join the fit once they have judged it: few stars can spare none.
+_FEW_CANDIDATES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class PsfOutcome:
     fitted: FittedPsf
     x: NDArray[np.int64]  # peak pixels of the candidates
     y: NDArray[np.int64]
-    reserved: NDArray[np.bool_]
+    reserved: NDArray[np.bool_]  # kept out of the fit
+    reserved_chi2: NDArray[np.float64]  # (n_judges,) of the stars that judged the fit while kept out of it
     variance_slope: float
 
 
@@ -127,4 +130,8 @@ def measure_psf(
     sky = np.where(np.isfinite(rings.mean[:, 0]), rings.mean[:, 0], 0.0)
     stars = PsfStars(x, y, peak + 1, peak + 1, sky, variance, spare)
     fitted = fit_psf(exposure, found.labels, stars, fwhm, slope, settings)
-    return PsfOutcome(fitted, found.x[peak], found.y[peak], spare, slope)
+    judged = fitted.chi2[spare]
+    if spare.any() and len(peak) < _FEW_CANDIDATES:
+        spare = np.zeros_like(spare)
+        fitted = fit_psf(exposure, found.labels, replace(stars, reserved=spare), fwhm, slope, settings)
+    return PsfOutcome(fitted, found.x[peak], found.y[peak], spare, judged, slope)

@@ -51,7 +51,7 @@ def metrics_of(
         "n_psf_stars": float(fitted.used.sum()),
         "n_cosmic_rays": float(rays.n_rays) if rays is not None else float("nan"),
         "saturated_fraction": saturated,
-        "psf_reserved_residual": _core_residual(fitted.chi2[outcome.reserved]),
+        "psf_reserved_residual": _core_residual(outcome.reserved_chi2),
         "psf_used_residual": _core_residual(fitted.chi2[fitted.used]),
         "aperture_growth": growth.factor,
         "aperture_correction_rms": psf_field.rms if psf_field is not None else float("nan"),
