@@ -121,8 +121,9 @@ class ConfigLayers:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else f"it is not text in UTF-8 ({error.reason})"
             raise ConfigurationError(
-                "CONFIG_FILE_UNREADABLE", f"Configuration file {path} cannot be read: {error}."
+                "CONFIG_FILE_UNREADABLE", f"Configuration file {path} cannot be read: {why}."
             ) from error
         for name, value, line in parse_config_text(text, str(path)):
             self.set_value(name, value, f"{path}:{line}")

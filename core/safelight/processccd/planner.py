@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from safelight.errors import DatasetNotFound, SafelightError
@@ -15,6 +14,7 @@ from safelight.isr.stray_light import mjd_of_date, refuse_stray_light
 from safelight.processccd.cameraconfig import camera_fingerprint, defects_fingerprint
 from safelight.processccd.checksums import Checksums, unchanged
 from safelight.processccd.consistency import compare_config
+from safelight.processccd.experience import experience
 from safelight.processccd.isrmasters import find_master
 from safelight.processccd.ledger import OutcomeLedger, RecordedCcd
 from safelight.processccd.obstacles import Obstacle, all_hints, all_reasons, obstacle
@@ -144,8 +144,7 @@ class _Planner:
         if config.doWritePostIsr:
             self._types = (*self._types, "postISRCCD")
         self.config_hash = config_hash(config)
-        times = [ccd.seconds for ccd in self._recorded.values() if ccd.seconds and ccd.status.startswith("done")]
-        self._typical_seconds = median(times) if times else None
+        self._known_costs = experience(butler.root, ledger, self._recorded.values())
 
     def plan(self, row: dict[str, Any]) -> PlannedCcd:
         """One CCD."""
@@ -192,7 +191,7 @@ class _Planner:
             defects_origin=inputs.defects_origin,
             catalogs=inputs.catalogs,
             outputs=outputs,
-            estimated_seconds=(recorded.seconds if recorded and recorded.seconds else self._typical_seconds),
+            estimated_seconds=(recorded.seconds if recorded and recorded.seconds else self._known_costs.seconds),
             pointing=inputs.pointing,
             defects=inputs.defects,
             known_inputs=known,
@@ -355,7 +354,7 @@ class _Planner:
     def disk_needed(self, ccds: Iterable[PlannedCcd]) -> int:
         """Bytes that the run will write, from what its CCDs took so far, or from the size of the detectors."""
         count = sum(1 for ccd in ccds if ccd.action == "run")
-        per_ccd = self._ledger.bytes_per_ccd()
+        per_ccd = self._known_costs.bytes
         if per_ccd is None:
             detector = self._butler.instrument.detectors[0]
             per_ccd = detector.width * detector.height * _BYTES_PER_PIXEL

@@ -122,6 +122,23 @@ def add_frames() -> Callable[..., None]:
     return insert_frames
 
 
+@pytest.fixture
+def make_raw_files() -> Callable[[Path], None]:
+    """Make an empty file for each raw frame of a repository: it fails as soon as it is read."""
+
+    def make(root: Path) -> None:
+        butler = Butler(root)
+        connection = sqlite3.connect(root / "registry.sqlite3")
+        names = ("field", "visit", "ccd", "pointing", "filter", "dateObs")
+        for row in connection.execute(f"SELECT {', '.join(names)} FROM raw").fetchall():
+            path = butler.path_for("raw", dict(zip(names, row, strict=True)))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        connection.close()
+
+    return make
+
+
 class Journal:
     """A run that the test writes event by event."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from safelight.butler.butler import Butler
 from safelight.commands.taskline import options_of, task_words
 from safelight.commands.taskoptions import TaskParser, parse_task_options
 from safelight.commands.taskrun import prepare, select
@@ -19,23 +18,16 @@ from safelight.processccd.cameraconfig import camera_layers
 from safelight.processccd.obstacles import Obstacle
 from safelight.processccd.plan import MasterChoice, PlannedCcd
 from safelight.processccd.savedconfig import saved_text
-from safelight_tui.runs.request import RunRequest, free_rerun_name, valid_rerun_name
+from safelight_tui.runs.request import RunRequest, calib_of, free_rerun_name, valid_rerun_name
 from safelight_tui.widgets.plan_model import PlanModel
 
 BARE = ["isr.doBias=False", "isr.doDark=False", "isr.doFlat=False", "isr.doDefect=False", "doCalibrate=False"]
 
 
 @pytest.fixture
-def with_files(repository: Path) -> Path:
+def with_files(repository: Path, make_raw_files: Callable[[Path], None]) -> Path:
     """The repository with an empty file for each raw frame: it fails as soon as it is read."""
-    butler = Butler(repository)
-    connection = sqlite3.connect(repository / "registry.sqlite3")
-    names = ("field", "visit", "ccd", "pointing", "filter", "dateObs")
-    for row in connection.execute(f"SELECT {', '.join(names)} FROM raw").fetchall():
-        path = butler.path_for("raw", dict(zip(names, row, strict=True)))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    connection.close()
+    make_raw_files(repository)
     return repository
 
 
@@ -227,6 +219,15 @@ def test_a_request_becomes_a_command_that_a_shell_takes(tmp_path: Path) -> None:
     assert options.ids == [["field=x y", "ccd=1"]]
     assert options.overrides == [("-c", "isr.doFlat=False")]
     assert request.with_value("isr.doFlat", None).config == {}
+
+
+def test_a_run_is_resumed_with_the_calibrations_it_was_given() -> None:
+    line = ["processCcd.py", "DATA", "--rerun", "r", "--calib", "masters", "--id", "-j", "2"]
+    assert calib_of(line, "/home/ann") == "/home/ann/masters"
+    assert calib_of([*line[:4], "--id"], "/home/ann") == ""
+    assert calib_of(["other", "program"], "") == ""
+    request = RunRequest(Path("DATA"), "r", calib="/home/ann/masters")
+    assert options_of(shlex.split(request.command())).calib == "/home/ann/masters"
 
 
 @pytest.mark.parametrize("name", ["", " ", "..", "a/../b", "a:b", "-x", ".hidden", "a\nb"])

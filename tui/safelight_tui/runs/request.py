@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from safelight.errors import UsageError
 if TYPE_CHECKING:
     from safelight.commands.taskoptions import TaskOptions
 
-__all__ = ["RunRequest", "free_rerun_name", "valid_rerun_name"]
+__all__ = ["RunRequest", "calib_of", "free_rerun_name", "valid_rerun_name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class RunRequest:
         Values given with ``-c``, by path, in the order in which they were given.
     config_files : tuple of Path
         Files given with ``-C``, absolute; what is given with ``-c`` wins over them.
+    calib : str
+        The calibration repository given with ``--calib``; empty: the repository's own.
     """
 
     root: Path
@@ -41,6 +43,7 @@ class RunRequest:
     id_text: str = ""
     config: Mapping[str, str] = field(default_factory=dict)
     config_files: tuple[Path, ...] = ()
+    calib: str = ""
     redo: bool = False
     failed: bool = False
     processes: int = 1
@@ -65,6 +68,7 @@ class RunRequest:
         files = [("-C", str(path)) for path in self.config_files]
         return TaskOptions(
             input=str(self.root),
+            calib=self.calib or None,
             rerun=f"{self.parent}:{self.rerun}" if self.parent else self.rerun,
             ids=[list(group.words()) for group in parse(self.id_text).groups],
             overrides=[*files, *(("-c", f"{path}={text}") for path, text in self.config.items())],
@@ -89,6 +93,17 @@ class RunRequest:
         """With a configuration value set, or with None, no longer set."""
         config = {name: value for name, value in self.config.items() if name != path}
         return replace(self, config=config if text is None else {**config, path: text})
+
+
+def calib_of(command_line: Sequence[str], directory: str) -> str:
+    """The calibration repository that a run was given; empty where it was given none, or another program ran it."""
+    from safelight.commands.taskline import options_of
+
+    try:
+        calib = options_of(command_line).calib
+    except UsageError:
+        return ""
+    return str(Path(directory) / calib) if calib else ""
 
 
 def valid_rerun_name(name: str) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from textual.screen import Screen
 from textual.widgets import Input
 
 from safelight.errors import UsageError
 from safelight_tui.logs import LineFilter
+from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.widgets.line_input import LineInput
 from safelight_tui.widgets.log_view import LogView
 
 __all__ = ["LogFiltering"]
 
 
-class LogFiltering(Screen[None]):
+class LogFiltering(ModeScreen):
     """A screen with one `LogView` and a `LineInput` of the class ``log-filter``."""
 
     DEFAULT_CSS = """

@@ -12,7 +12,6 @@ from textual.widgets import Static
 
 from safelight_tui.actions import ACTIONS
 from safelight_tui.screens.log_filtering import LogFiltering
-from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.session.reruns import RunView
 from safelight_tui.widgets.line_table import LineTable
 from safelight_tui.widgets.log_model import LogListModel
@@ -22,7 +21,7 @@ from safelight_tui.widgets.run_picker import run_state
 __all__ = ["LogsScreen"]
 
 
-class LogsScreen(LogFiltering, ModeScreen):
+class LogsScreen(LogFiltering):
     """The list of logs of a rerun's runs, and one of them."""
 
     MODE = "logs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from safelight_tui.runs.request import RunRequest
+from safelight_tui.runs.request import RunRequest, calib_of
 from safelight_tui.screens.run_watching import WatchingScreen
 from safelight_tui.session.reruns import RunView
 from safelight_tui.session.session import id_text
@@ -63,7 +63,14 @@ class ControllingScreen(WatchingScreen):
         if session is None or not data_ids:
             return
         ids = id_text([dict(data_id) for data_id in data_ids], session.catalogue.identity or ("visit", "ccd"))
-        wanted = RunRequest(session.root, run.rerun, id_text=ids, failed=failed, processes=max(1, run.processes))
+        wanted = RunRequest(
+            session.root,
+            run.rerun,
+            id_text=ids,
+            calib=calib_of(run.command_line, run.directory),
+            failed=failed,
+            processes=max(1, run.processes),
+        )
         self.make_plan(wanted, self.confirm, as_the_rerun=True)
 
     def action_retry_failures(self) -> None:

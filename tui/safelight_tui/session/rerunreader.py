@@ -166,6 +166,8 @@ class _RunFollower:
             self._change(event.ccd, metrics=event.values)
         elif isinstance(event, events.CcdFinished):
             self._finish(event)
+        elif isinstance(event, events.CcdJudged):
+            self._judge(event)
         elif isinstance(event, events.Heartbeat):
             self.view = replace(self.view, paused=event.paused)
         elif isinstance(event, events.RunControlled):
@@ -195,6 +197,7 @@ class _RunFollower:
             run=event.run,
             started=event.time,
             command_line=tuple(event.command_line),
+            directory=event.directory,
             host=event.host,
             pid=event.pid,
             processes=event.processes,
@@ -218,6 +221,12 @@ class _RunFollower:
             finished=event.time,
             seconds=event.seconds,
         )
+
+    def _judge(self, event: events.CcdJudged) -> None:
+        state = self._ccds.get(event.ccd)
+        if state is not None and state.status is not Status.SKIPPED:  # what was passed over stands in the ledger
+            caveats = tuple((c.get("code", ""), c.get("message", "")) for c in event.caveats)
+            self._change(event.ccd, status=status_of(event.status), caveats=caveats)
 
     def _change(self, name: str, **changes: Any) -> None:
         state = self._ccds.get(name)

@@ -27,6 +27,7 @@ _STATUSES = {
     "wcs": Status.WCS,
     "zeropoint": Status.ZEROPOINT,
     "write": Status.WRITE,
+    "visit": Status.WAITING,  # for the other CCDs of its visit
 }
 
 
@@ -79,6 +80,7 @@ class RunView:
     journal: Path
     started: float = 0.0
     command_line: tuple[str, ...] = ()
+    directory: str = ""  # where relative paths of the command line begin
     host: str = ""
     pid: int = 0
     processes: int = 0

@@ -71,9 +71,8 @@ def _difference(value: ConfigValue) -> TextLine:
 
 def _ccd(ccd: PlannedCcd, verdict: str) -> list[TextLine]:
     stopped = ccd.action == "blocked" or ccd.state == "failed"
-    lines = [TextLine(f"{ccd.key}: {ccd.reason}", "bad" if stopped else "title")]
-    if verdict:
-        lines.append(TextLine(f"marked {_VERDICTS[verdict]} in Triage", "bad" if verdict == "bad" else ""))
+    judged = f" (marked {_VERDICTS[verdict]} in Triage)" if verdict else ""
+    lines = [TextLine(f"{ccd.key}{judged}: {ccd.reason}", "bad" if stopped or verdict == "bad" else "title")]
     if ccd.hint:
         lines.append(TextLine(ccd.hint, "dim"))
     if ccd.raw is not None:
