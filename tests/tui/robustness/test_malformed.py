@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -181,28 +178,3 @@ def test_a_log_line_of_a_megabyte_is_shown_and_moved_through(open_: Start, tmp_p
     terminal.send(b"1")
     terminal.wait_for_text("2 of 2")
     leave(terminal)
-
-
-def test_the_red_theme_sends_no_other_hue_on_any_screen(open_: Start, tmp_path: Path) -> None:
-    terminal = open_(make(tmp_path / "DATA"), COLORTERM="truecolor")
-    terminal.wait_for_text("2 of 2")
-    terminal.send(b":")
-    terminal.wait_for_text(":")
-    terminal.read(0.5)
-    terminal.send(b"theme safelight")
-    terminal.wait_for_text("theme safelight")
-    terminal.send(b"\r")
-    terminal.wait_for(lambda t: b"\x1b[" in t.output and not any("theme safelight" in line for line in t.screen))
-    terminal.read(1.0)
-    terminal.output.clear()
-    for keys in (b"\x0c", b"2", b"3", b"4", b"5", b"6", b"?", b"q1", b"\x10", b"\x07"):
-        terminal.send(keys)
-        for _ in range(4):
-            terminal.read(0.1)
-    sent = re.findall(rb"[34]8;2;(\d+);(\d+);(\d+)", bytes(terminal.output))
-    assert len(sent) > 50
-    assert {colour for colour in sent if colour[1:] != (b"0", b"0")} == set()
-    assert re.findall(rb"\x1b\[(?:[\d;]*;)?(?:3[0-7]|4[0-7]|[34]8;5;\d+)m", bytes(terminal.output)) == []
-    os.kill(terminal.pid, signal.SIGTERM)
-    assert terminal.status() == 128 + signal.SIGTERM
-    assert terminal.output.count(b"\x1b[?1049l") >= 1

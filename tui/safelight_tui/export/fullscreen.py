@@ -4,6 +4,7 @@ the application is suspended.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from safelight.errors import UsageError
 from safelight_tui.pixels.graphics import delete_kitty_images, encode_kitty, encode_sixel
+from safelight_tui.terminal.text import printable
 
 __all__ = ["Protocol", "graphics_of_answer", "screen_pixels", "show_full_screen"]
 
@@ -28,6 +30,7 @@ Protocol = Literal["kitty", "sixel"]
 _QUERY = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[c"
 _ATTRIBUTES = re.compile(rb"\x1b\[\?([0-9;]*)c")
 _CELL = (10, 20)  # pixels, where the terminal does not say
+_RED_INK = "\x1b[38;2;192;0;0;48;2;0;0;0m"
 
 
 def graphics_of_answer(answer: bytes) -> Protocol | None:
@@ -56,8 +59,10 @@ def _ask(descriptor: int, seconds: float) -> bytes:
     return answer
 
 
-def show_full_screen(draw: Callable[[int, int], NDArray[np.uint8]], caption: str, seconds: float = 1.0) -> Protocol:
-    """Draw until a key is pressed.
+def show_full_screen(
+    draw: Callable[[int, int], NDArray[np.uint8]], caption: str, seconds: float = 1.0, *, red_only: bool = False
+) -> Protocol:
+    """Draw on the alternate screen until a key is pressed.
 
     Parameters
     ----------
@@ -67,6 +72,8 @@ def show_full_screen(draw: Callable[[int, int], NDArray[np.uint8]], caption: str
         One line below the picture.
     seconds : float
         How long the terminal may take to say what it can.
+    red_only : bool
+        Caption and background in red too; `draw` keeps to it by itself.
 
     Raises
     ------
@@ -77,6 +84,7 @@ def show_full_screen(draw: Callable[[int, int], NDArray[np.uint8]], caption: str
     before = termios.tcgetattr(descriptor)
     try:
         _keys_without_signals(descriptor)
+        _write_all(descriptor, f"\x1b[?1049h\x1b[?25l{_RED_INK if red_only else ''}\x1b[2J".encode())
         protocol = graphics_of_answer(_ask(descriptor, seconds))
         if protocol is None:
             raise UsageError(
@@ -88,14 +96,16 @@ def show_full_screen(draw: Callable[[int, int], NDArray[np.uint8]], caption: str
         cell = height // rows
         rgb = draw(width, max(cell, height - 2 * cell))
         picture = encode_kitty(rgb, columns, rows - 2) if protocol == "kitty" else encode_sixel(rgb)
-        text = f"\x1b[2J\x1b[H{picture}\x1b[{rows};1H{caption[: columns - 1]}"
+        text = f"\x1b[H{picture}\x1b[{rows};1H{printable(caption)[: columns - 1]}"
         _write_all(descriptor, text.encode("utf-8", "replace"))
         os.read(descriptor, 64)
-        end = delete_kitty_images() if protocol == "kitty" else ""
-        _write_all(descriptor, f"{end}\x1b[2J\x1b[H".encode())
+        if protocol == "kitty":
+            _write_all(descriptor, delete_kitty_images().encode())
         return protocol
     finally:
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
+        with contextlib.suppress(OSError, termios.error):  # of a terminal that is gone
+            _write_all(descriptor, b"\x1b[0m\x1b[2J\x1b[H\x1b[?25h\x1b[?1049l")
+            termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
         os.close(descriptor)
 
 

@@ -47,7 +47,14 @@ class SavingScreen(ExaminingScreen):
         else:
             comment = shown.title if shown is not None else view.picture.title
             work = lambda butler: save_picture(path, image, look, marks, orientation, comment)  # noqa: E731
-        self.shell.controller.ask(work, lambda sentence: self.notify(sentence, markup=False))
+        session = self.session
+
+        def checked(butler: Butler) -> str:
+            if session is not None:
+                session.refuse_inside(path)
+            return work(butler)
+
+        self.shell.controller.ask(checked, lambda sentence: self.notify(sentence, markup=False))
 
     def action_send_samp(self) -> None:
         """Send the file to DS9 or TOPCAT on this host."""
@@ -91,8 +98,8 @@ class SavingScreen(ExaminingScreen):
 
         trouble = ""
         with self.app.suspend():
-            try:  # an error that left this block would leave the application suspended
-                show_full_screen(draw, f"{picture.title}   any key returns")
+            try:
+                show_full_screen(draw, f"{picture.title}   any key returns", red_only=look.red_only)
             except SafelightError as error:
                 trouble = f"{error.message} {error.hint}"
             except OSError as error:

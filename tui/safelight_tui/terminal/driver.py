@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["DeltaDriver"]
 
 _PAINTED = re.compile(r"\x1b\[\d*(?:;\d*)?H")
+_POINTER_SHAPE = "\x1b]22;"  # a whim, and text on the screen of the Linux console
 _HANGUP = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
@@ -87,6 +88,8 @@ class DeltaDriver(LinuxDriver):
         """Take what Textual writes: painted screen into the cells, everything else as it is."""
         writer = self._writer
         if writer is None or writer.gone:
+            return
+        if data.startswith(_POINTER_SHAPE):
             return
         if data == SYNC_BEGIN:
             writer.synchronised = True
