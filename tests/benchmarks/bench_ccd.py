@@ -59,9 +59,8 @@ def plan_first(repository: Path, output: Path) -> tuple[Any, Any]:
     """The first CCD of a repository as a job, and the context to do it in."""
     from safelight.butler import Butler
     from safelight.processccd.cameraconfig import camera_layers
-    from safelight.processccd.ccd import RunContext
+    from safelight.processccd.ccd import RunContext, job_of
     from safelight.processccd.planner import make_plan
-    from safelight.processccd.runner import job_of
 
     butler = Butler(repository, output=output)
     layers = camera_layers(butler.instrument)

@@ -21,7 +21,9 @@ class VisitConfig(StepConfig):
         True, description="solve CCDs that failed for lack of stars from the WCS of their neighbours (needs doJudge)"
     )
     wcsTolerance: Annotated[float, Field(gt=0, le=1000)] = Field(
-        0.5, description="pixels; a CCD nearer than this to its place in the camera is never VISIT_WCS_OFF"
+        0.5,
+        description="pixels; a CCD nearer than this to its place in the camera is never VISIT_WCS_OFF, and CCDs that "
+        "scatter by more than twice this per axis contradict each other",
     )
     wcsSigma: Annotated[float, Field(ge=2, le=100)] = Field(
         5.0, description="VISIT_WCS_OFF beyond this many standard deviations of the CCD's place in the camera"
@@ -32,7 +34,9 @@ class VisitConfig(StepConfig):
         "the visit's own CCDs show theirs",
     )
     zeropointTolerance: Annotated[float, Field(gt=0, le=10)] = Field(
-        0.02, description="mag; a CCD nearer than this to its neighbours' zeropoint is never VISIT_ZEROPOINT_JUMP"
+        0.02,
+        description="mag; a CCD nearer than this to its neighbours' zeropoint is never VISIT_ZEROPOINT_JUMP, and "
+        "zeropoints that scatter by more than twice this contradict each other",
     )
     zeropointSigma: Annotated[float, Field(ge=2, le=100)] = Field(
         5.0, description="VISIT_ZEROPOINT_JUMP beyond this many standard deviations of the expected zeropoint"

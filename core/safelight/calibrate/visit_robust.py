@@ -87,6 +87,11 @@ class Rules:
     scatter: float  # prior of the common scatter …
     weight: float = 2.0  # … that counts as so many numbers
 
+    @property
+    def most_scatter(self) -> float:
+        """CCDs that seem to scatter more about one model do not follow it."""
+        return 2.0 * self.tolerance
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -218,7 +223,7 @@ def _scatter(
     excess = distance[use] ** 2 / stretch - problem.own_variance(0.0)[use]
     freedom = rules.weight + problem.axes * int(use.sum())
     squares = rules.weight * rules.scatter**2 + problem.axes * max(float(excess.sum()), 0.0) / growth
-    return float(np.sqrt(squares / freedom))
+    return min(float(np.sqrt(squares / freedom)), rules.most_scatter)
 
 
 def _start(problem: Problem, rules: Rules) -> BoolArray:

@@ -46,7 +46,6 @@ SEARCH_PIXELS = (1.0, 5.0)  # … but at least and at most so many pixels from i
 COUNTED = 20  # brightest sources, and references, of which a share must be found …
 DEPTHS = (5, COUNTED, 80, 320)  # … or of so many more than chance brings
 DECADES_TRIED = 1.0  # eight tries
-FEWEST_WITNESSES = 3  # fewer of either say nothing against the model
 AGREEING_SHARE = 0.4  # of either list that must be found
 CHANCE = -3.0  # log10 of the probability that so many are found by chance: below, they confirm the model
 REJECT_SIGMA = 5.0  # stars farther from the corrected WCS than this are no part of it
@@ -197,10 +196,10 @@ def _agreement(scene: _Scene, source: IntArray, reference: IntArray, radius: flo
     """
     lists = ((scene.usable, source, len(scene.visible)), (scene.visible, reference, len(scene.usable)))
     asked = [_ask(listed, np.asarray(found), others / scene.area, radius) for listed, found, others in lists]
-    tested = [witnesses for witnesses in asked if witnesses.asked >= FEWEST_WITNESSES]
+    by_sources, by_references = asked
     best = min(asked, key=lambda witnesses: witnesses.log10_chance)
-    if len(tested) == 2 and not best.confirm and not any(witnesses.plenty for witnesses in tested):
-        by_sources, by_references = tested
+    testable = by_sources.asked and by_references.asked
+    if testable and not best.confirm and not (by_sources.plenty or by_references.plenty):
         raise ProcessingError(
             "WCS_AGAINST_VISIT",
             f"Only {by_sources.found} of its {by_sources.asked} brightest sources and {by_references.found} of "
@@ -318,12 +317,16 @@ def _caveat(quality: WcsQuality, model: CameraModel, error: float, witnesses: _W
         said = "no star of its own tests it."
     elif witnesses.confirm:
         said = (
-            f"{quality.n_matches} of its own stars agree (median {quality.reserved_median_mas:.0f} mas, each left "
-            f"out in turn) and correct it to {quality.error_mas:.0f} mas."
+            f"{_stars(quality.n_matches)} (median {quality.reserved_median_mas:.0f} mas, each left out in turn) and "
+            f"with them its error is {quality.error_mas:.0f} mas."
         )
     else:
-        said = f"{quality.n_matches} of its own stars agree, no more than chance may bring: they do not test it."
+        said = f"{_stars(quality.n_matches)}, no more than chance may bring: that is no test."
     return Caveat("WCS_FROM_VISIT", neighbours + said)
+
+
+def _stars(n: int) -> str:
+    return f"{n} of its own stars agree" if n > 1 else "one star of its own agrees"
 
 
 def _metrics(solution: WcsSolution, quality: WcsQuality, first: FirstWcs, shape: tuple[int, int]) -> dict[str, float]:

@@ -124,7 +124,7 @@ class TerminalDisplay(PlainDisplay):
         super().show(event)
         if isinstance(event, events.RunStarted):
             self._progress.update(self._all, total=len(event.ccds))
-        elif isinstance(event, events.CcdStarted):
+        elif isinstance(event, events.CcdStarted) and event.ccd not in self._tasks:  # some begin a second time
             self._tasks[event.ccd] = self._progress.add_task(event.ccd, total=len(_STAGES))
         elif isinstance(event, events.StageStarted) and event.ccd in self._tasks:
             done = _STAGES.index(event.stage) if event.stage in _STAGES else 0

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from safelight.calibrate.visit_prior import VisitPrior
     from safelight.instruments import Box, Instrument, Pointing
     from safelight.processccd.config import ProcessCcdConfig
+    from safelight.processccd.plan import PlannedCcd
 
-__all__ = ["CcdJob", "CcdProcessor", "RunContext"]
+__all__ = ["CcdJob", "CcdProcessor", "RunContext", "job_of"]
 
 LOG = logging.getLogger("processCcd")
 
@@ -60,6 +61,23 @@ class CcdJob:
     pointing: Pointing | None = None  # what the observer stated at ingest
     known_inputs: tuple[InputFile, ...] = ()  # fingerprints with checksums from earlier runs
     visit: VisitPrior | None = None  # what the visit's other CCDs say, at a second attempt
+
+
+def job_of(ccd: PlannedCcd) -> CcdJob:
+    """The job that does a planned CCD."""
+    assert ccd.raw is not None, "a CCD that is to run has a raw file"
+    return CcdJob(
+        key=ccd.key,
+        data_id=ccd.data_id,
+        raw=ccd.raw,
+        masters={master.kind: master.path for master in ccd.masters},
+        defects=ccd.defects,
+        defects_origin=ccd.defects_origin,
+        catalogs={catalog.role: catalog.path for catalog in ccd.catalogs},
+        outputs=ccd.outputs,
+        pointing=ccd.pointing,
+        known_inputs=ccd.known_inputs,
+    )
 
 
 class CcdProcessor:

@@ -15,26 +15,27 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from safelight.errors import ProcessingError
 from safelight.processccd import events
-from safelight.processccd.ccd import CcdJob
+from safelight.processccd.ccd import job_of
 from safelight.processccd.control import ControlReader, Request
 from safelight.processccd.executor import Control, Executor, Job
+from safelight.processccd.interrupts import interrupts
 from safelight.processccd.journal import JournalWriter, journal_folder
 from safelight.processccd.liveness import HEARTBEAT_S, process_mark
 from safelight.processccd.logs import RunLogs, log_folder
 from safelight.processccd.outcome import CcdOutcome, Failure, ccd_key
 from safelight.processccd.provenance import Provenance, provenance_path
+from safelight.processccd.secondattempts import SecondAttempts
 from safelight.processccd.visitjudge import JUDGE_CODES
 
 if TYPE_CHECKING:
-    from safelight.calibrate.visit_prior import VisitPrior
     from safelight.processccd.ledger import OutcomeLedger, RecordedCcd
-    from safelight.processccd.plan import Plan, PlannedCcd
+    from safelight.processccd.plan import Plan
     from safelight.processccd.visitstage import VisitStage
 
 __all__ = ["RunSummary", "Runner", "new_run_name"]
@@ -88,9 +89,8 @@ class Runner:
         self._listener = listener
         self._raise_failures = raise_failures
         self._visits = visits
-        self._held: dict[str, CcdOutcome] = {}  # failures that wait for the other CCDs of their visit
-        self._priors: dict[str, VisitPrior] = {}
-        self._second: set[str] = set()  # in their second attempt
+        self._second = SecondAttempts()
+        self._said: dict[Any, str] = {}  # of visits
         self._outcomes: list[CcdOutcome] = []
         self._running: dict[str, Job] = {}
         self._control = Control()
@@ -112,13 +112,12 @@ class Runner:
                 jobs = [job_of(ccd) for ccd in self.plan.with_action("run")]
                 if jobs:
                     executor.run(jobs, self, control)
-                self._judge_idle_visits()
-                self._try_again(executor, control)
+                self._finish_visits(executor, control)
             exit_code = self._exit_code(control)
         except KeyboardInterrupt:
             exit_code = EXIT_CANCELLED
         finally:
-            self._give_up(list(self._held))
+            self._give_up(self._second.abandon())
             self._report_cancelled()
             self._end(exit_code, time.monotonic() - began)
         return RunSummary(self.run_name, exit_code, self._counts(), self._outcomes)
@@ -149,8 +148,7 @@ class Runner:
         self._notice_interruption()
         if outcome.traceback:
             self._logs.attach(outcome.key, outcome.traceback)
-        if outcome.key in self._second:
-            outcome = self._settled(outcome)
+        outcome = self._second.settled(outcome)
         self._ledger.record(outcome, self.run_name, self.plan.config_hash)
         if outcome.metrics:
             self._emit(events.MetricsMeasured(time=time.time(), ccd=outcome.key, values=dict(outcome.metrics)))
@@ -165,31 +163,31 @@ class Runner:
     # Visits: judged when their CCDs are over; those that lacked stars are tried again with what the others know.
 
     def _may_be_solved(self, outcome: CcdOutcome) -> bool:
-        if self._visits is None or outcome.key in self._second or self._raise_failures:
+        if self._visits is None or self._second.begun(outcome.key) or self._raise_failures:
             return False
         return self._visits.solvable(outcome)
 
     def _hold(self, outcome: CcdOutcome) -> None:
         assert outcome.failure is not None
-        self._held[outcome.key] = outcome
+        self._second.hold(outcome)
         self._note(
             outcome.key, f"failed alone: {outcome.failure.message} [{outcome.failure.code}]; waits for its visit"
         )
         self._emit(events.StageStarted(time=time.time(), ccd=outcome.key, stage="visit"))
 
     def _judge(self, visit: Any) -> None:
-        assert self._visits is not None
-        judged = self._visits.judge(visit)
+        judged = self._visits.judge(visit) if self._visits is not None else None
         if judged is None:
             return
-        if judged.judgement.summary:
-            self._say(logging.INFO, f"visit={visit}: {'; '.join(judged.judgement.summary)}")
+        said = "; ".join(judged.judgement.summary)
+        if said and self._said.get(visit) != said:
+            self._said[visit] = said
+            self._say(logging.INFO, f"visit={visit}: {said}")
         for ccd in judged.amended:
             self._tell_judged(ccd)
-        self._priors |= judged.judgement.priors
+        self._second.learn(judged.judgement.priors)
         for key, why in judged.judgement.refusals.items():
-            if key in self._held:
-                self._note(key, f"not solved from its visit: {why}")
+            self._note(key, f"cannot be solved from its visit: {why}")
 
     def _tell_judged(self, ccd: RecordedCcd) -> None:
         key = ccd_key(ccd.data_id)
@@ -204,42 +202,20 @@ class Runner:
         caveats = [asdict(caveat) for caveat in ccd.caveats]
         self._emit(events.CcdJudged(time=time.time(), ccd=key, data_id=ccd.data_id, status=ccd.status, caveats=caveats))
 
-    def _judge_idle_visits(self) -> None:
+    def _finish_visits(self, executor: Executor, control: Control) -> None:
+        """Judge visits that an earlier run left unjudged; try CCDs again that failed alone and that others can help."""
         for visit in self._visits.idle() if self._visits is not None else ():
             self._judge(visit)
-
-    def _try_again(self, executor: Executor, control: Control) -> None:
-        """The second attempt of CCDs that failed alone and that their visits can help."""
-        self._give_up([key for key in self._held if key not in self._priors])
-        jobs = [
-            replace(job_of(ccd), visit=self._priors[ccd.key])
-            for ccd in self.plan.with_action("run")
-            if ccd.key in self._held
-        ]
-        if jobs and not control.stop:
-            self._second = {job.key for job in jobs}
+        self._give_up(self._second.helpless())
+        jobs = [] if control.stop else self._second.begin(self.plan.with_action("run"))
+        if jobs:
             executor.run(jobs, self, control)
-            for visit in dict.fromkeys(job.data_id["visit"] for job in jobs):
-                self._judge(visit)
+        for visit in dict.fromkeys(job.data_id["visit"] for job in jobs):
+            self._judge(visit)
 
-    def _settled(self, second: CcdOutcome) -> CcdOutcome:
-        """What a CCD comes to after its second attempt: if that failed too, its first failure, with what was tried."""
-        first = self._held.pop(second.key)
-        second.seconds += first.seconds
-        if second.status.startswith("done"):
-            return second
-        assert first.failure is not None
-        why = second.failure.message if second.failure is not None else "it was cancelled."
-        first.failure = replace(
-            first.failure, message=f"{first.failure.message} Solving it from its visit failed too: {why}"
-        )
-        first.seconds = second.seconds
-        return first
-
-    def _give_up(self, keys: list[str]) -> None:
+    def _give_up(self, failures: list[CcdOutcome]) -> None:
         """Held failures that nothing can be done about are failures."""
-        for key in keys:
-            outcome = self._held.pop(key)
+        for outcome in failures:
             self._close(outcome)
             self._raise_if_asked(outcome)
 
@@ -420,43 +396,3 @@ class Runner:
             self._journal.write(event)
         if control.abort and control.inline and runs_in == threading.main_thread().ident:
             signal.pthread_kill(runs_in, signal.SIGTERM)  # the task is in the middle of something
-
-
-def job_of(ccd: PlannedCcd) -> CcdJob:
-    """The job that does a planned CCD."""
-    assert ccd.raw is not None, "a CCD that is to run has a raw file"
-    return CcdJob(
-        key=ccd.key,
-        data_id=ccd.data_id,
-        raw=ccd.raw,
-        masters={master.kind: master.path for master in ccd.masters},
-        defects=ccd.defects,
-        defects_origin=ccd.defects_origin,
-        catalogs={catalog.role: catalog.path for catalog in ccd.catalogs},
-        outputs=ccd.outputs,
-        pointing=ccd.pointing,
-        known_inputs=ccd.known_inputs,
-    )
-
-
-@contextmanager
-def interrupts(control: Control) -> Iterator[None]:
-    """Ctrl+C once: begin nothing new; twice, or SIGTERM: end now. Only the main thread can listen."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def on_interrupt(number: int, frame: Any) -> None:
-        # Only flags are set here: the journal may be in the middle of a line.
-        if control.stop or number == signal.SIGTERM:
-            control.stop = control.abort = True
-            if control.inline:
-                raise KeyboardInterrupt
-        control.stop = True
-
-    previous = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -101,8 +101,8 @@ def _wcs_caveat(found: VisitWcs, n: int, distance: float, sigma: float) -> Cavea
     if not found.majority:
         return Caveat(
             "VISIT_WCS_CONTRADICTED",
-            f"The WCSs of the {n} CCDs of this visit contradict each other, this one's the others' by "
-            f"{distance / 1000.0:.2f} arcsec ({sigma:.0f} mas expected): which is wrong cannot be said.",
+            f"The WCSs of the {n} CCDs of this visit contradict each other; this one is {distance / 1000.0:.2f} arcsec "
+            f"from where the others put it ({sigma:.0f} mas expected). Which is wrong cannot be said.",
         )
     return Caveat(
         "VISIT_WCS_OFF",
@@ -185,8 +185,8 @@ def _zeropoint_caveat(found: VisitZeropoints, n: int, difference: float, sigma: 
     if not found.majority:
         return Caveat(
             "VISIT_ZEROPOINT_CONTRADICTED",
-            f"The zeropoints of the {n} CCDs of this visit contradict each other, this one the others by {jump}: which "
-            "is wrong cannot be said.",
+            f"The zeropoints of the {n} CCDs of this visit contradict each other; this one is {jump} from the others. "
+            "Which is wrong cannot be said.",
         )
     return Caveat(
         "VISIT_ZEROPOINT_JUMP",
