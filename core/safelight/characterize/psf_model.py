@@ -334,7 +334,8 @@ def _updated(
     weighted = design * weight[:, None]
     size = stamps.shape[-1]
     flat = stamps[use].reshape(int(use.sum()), -1).astype(np.float64)
-    terms = np.linalg.lstsq(weighted.T @ design, weighted.T @ flat, rcond=1e-10)[0].reshape(-1, size, size)
+    solution = np.linalg.lstsq(weighted.T @ design, weighted.T @ flat, rcond=1e-10)[0]
+    terms = np.asarray(solution, dtype=np.float64).reshape(-1, size, size)
     offsets = (np.arange(size) - size // 2) / model.oversampling
     radius = np.hypot(offsets[None, :], offsets[:, None])
     # Outside the core the stars show only noise about their mean: variation there would be fitted to it.
