@@ -113,7 +113,12 @@ def _start_parsl() -> tuple[Callable[..., Future[Any]], Callable[[], None]]:
             "NO_PARSL", "--executor parsl needs the package parsl.", "Install it: pip install safelight[parsl]"
         ) from error
     parsl.load(_configuration(parsl))
-    return parsl.python_app(run_remotely), lambda: parsl.dfk().cleanup()
+
+    def clean_up() -> None:
+        parsl.dfk().cleanup()
+        parsl.clear()  # or it would refuse to be loaded for a second round of jobs
+
+    return parsl.python_app(run_remotely), clean_up
 
 
 def _configuration(parsl: Any) -> Any:

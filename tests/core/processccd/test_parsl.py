@@ -25,18 +25,23 @@ class FakeConfig:
 
 
 class FakeParsl(types.ModuleType):
-    """What the executor uses of Parsl: Config, load, python_app and dfk().cleanup."""
+    """What the executor uses of Parsl: Config, load, python_app, dfk().cleanup and clear."""
 
     Config = FakeConfig
 
     def __init__(self) -> None:
         super().__init__("parsl")
         self.loaded: Any = None
+        self.active = False
         self.cleaned = False
         self._threads = ThreadPoolExecutor(1)
 
     def load(self, config: Any) -> None:
-        self.loaded = config
+        assert not self.active, "Parsl refuses a second configuration"
+        self.loaded, self.active = config, True
+
+    def clear(self) -> None:
+        self.active = False
 
     def python_app(self, function: Callable[..., Any]) -> Callable[..., Future[Any]]:
         return lambda *arguments: self._threads.submit(function, *arguments)
@@ -101,6 +106,7 @@ def test_jobs_run_remotely_and_what_they_said_comes_with_their_outcome(fake_pars
     assert failure.code == "REMOTE_ERROR"
     assert [said for said in listener.said if said.startswith("c")] == ["c started", "c read", "c far c"]
     assert fake_parsl.cleaned
+    assert not fake_parsl.active, "it can be loaded again"
     assert fake_parsl.loaded.executors == ["1 thread"]
 
 
