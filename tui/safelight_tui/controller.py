@@ -78,6 +78,7 @@ class Controller:
 
             from safelight_tui.terminal.clipboard import write_new_file
 
+            session.refuse_inside(Path.cwd())
             text = io.StringIO()
             writer = csv.writer(text, lineterminator="\n")
             writer.writerow([*catalogue.keys, "status", "code"])

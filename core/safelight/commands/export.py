@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--format", choices=("id", "csv", "ecsv"), default="id", help="(default: id)")
     parser.add_argument("--summary", action="store_true", help="a summary of the night in Markdown instead")
+    parser.add_argument("--overwrite", action="store_true", help="let FILE be replaced where there is one")
     add_alarm_option(parser)
     parser.add_argument("--output-file", "-o", metavar="FILE", type=Path, help="write there (default: stdout)")
     options = parser.parse_args(arguments_of(argv))
@@ -54,6 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(text)
     else:
         from safelight.butler.atomic import write_text
+
+        if options.output_file.exists() and not options.overwrite:
+            raise UsageError(
+                "FILE_EXISTS", f"{options.output_file} is there already.", "Choose another name, or give --overwrite."
+            )
 
         write_text(options.output_file, text)
         print(f"{len(rows)} CCDs written to {options.output_file}", file=sys.stderr)

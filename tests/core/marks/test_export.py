@@ -130,6 +130,25 @@ def test_a_mark_on_a_ccd_without_result_is_shown_as_absent(rerun: Path) -> None:
     assert (last["visit"], last["status"], last["verdict"]) == (1, "absent", "look")
 
 
+def test_the_summary_tells_the_hours_of_the_night_its_pauses_and_what_was_lost(rerun: Path) -> None:
+    rows = [
+        {"visit": visit, "ccd": 1, "filter": "R", "expTime": 60.0, "status": "failed" if visit == 5 else "done",
+         "verdict": "bad" if visit == 6 else "", "marked": "2013-11-03", "fwhm_arcsec": 0.6 + 0.1 * visit}
+        for visit in range(7)
+    ]  # fmt: skip
+    begin = 56598.25  # 2013-11-02 06:00 UTC
+    minutes = [0.6, 2.1, 3.6, 5.1, 6.6, 40.6, 42.1]  # of the middles of the exposures
+    times = {visit: begin + minute / 1440.0 for visit, minute in enumerate(minutes)}
+    text = night_summary(rows, rerun="first", repository="DATA", times=times)
+    assert "- 2013-11-02 06:00 to 06:43 UTC: shutter open 7 min of 4" in text
+    assert "(16 %), usually 30 s between exposures." in text
+    assert "- Pause 06:07 to 06:40 UTC, 33 min, before visit 5." in text
+    assert "- 2 visits (120 s) failed or were marked bad as a whole: 5, 6." in text
+    assert "| R      |    7 |      1 | 0.90 (0.60 to 1.20) |" in text
+    assert "| 5     | R      | 06:41 |" in text
+    assert "## Time" not in night_summary(rows[:2], rerun="first", repository="DATA")
+
+
 def test_the_summary_of_the_night_names_failures_outliers_and_marks(rerun: Path) -> None:
     MarkJournal(rerun, "anna").mark([{"visit": 903986, "ccd": 5}], "bad", "pipe | in\nit")
     text = night_summary(rows_of(rerun), rerun="first", repository="DATA")
@@ -165,3 +184,7 @@ def test_the_commands_mark_undo_and_export(rerun: Path, capsys: pytest.CaptureFi
     target = rerun.parent / "list.csv"
     assert call("export", *at, "--format", "csv", "-o", str(target)) == (0, "")
     assert len(target.read_text().splitlines()) == 11
+    assert call("export", *at, "-o", str(target))[0] == 2  # nothing is written over unasked
+    assert len(target.read_text().splitlines()) == 11
+    assert call("export", *at, "--only", "failed", "-o", str(target), "--overwrite") == (0, "")
+    assert target.read_text() == "--id visit=903986 ccd=3\n"

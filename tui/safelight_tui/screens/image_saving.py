@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class SavingScreen(ExaminingScreen):
         shown = self._shown if self._mosaic is None else None
         image, look, marks = view.picture.pixels, self._look(), tuple(view.picture.marks)
         orientation, cursor = view.view.orientation, view.cursor
+        work: Callable[[Any], str]
         if path.suffix == ".reg" and shown is not None:
             target = shown
             work = lambda butler: save_regions(path, target, cursor)  # noqa: E731 - as short as the other
@@ -49,7 +51,7 @@ class SavingScreen(ExaminingScreen):
             work = lambda butler: save_picture(path, image, look, marks, orientation, comment)  # noqa: E731
         session = self.session
 
-        def checked(butler: Butler) -> str:
+        def checked(butler: Any) -> str:
             if session is not None:
                 session.refuse_inside(path)
             return work(butler)

@@ -12,16 +12,14 @@ from safelight_tui.jobs import Job
 from safelight_tui.runs.request import RunRequest
 from safelight_tui.runs.worker import RunWorker
 from safelight_tui.screens.mode import ModeScreen
+from safelight_tui.session.reruns import SCRATCH
 from safelight_tui.widgets.line_table import LineTable
 
 if TYPE_CHECKING:
     from safelight.processccd.plan import PlannedCcd
     from safelight_tui.runs.planning import PlanPicture
 
-__all__ = ["SCRATCH", "LaunchingScreen", "default_processes"]
-
-SCRATCH = "scratch/"
-"""Reruns of trials lie below this."""
+__all__ = ["LaunchingScreen", "default_processes"]
 
 
 def default_processes() -> int:
@@ -145,7 +143,8 @@ class LaunchingScreen(ModeScreen):
         model = self.query_one(LineTable).model
         names = [column.key for column in model.columns]
         rows = [[cell.text for cell in row] for row in model.window(0, len(model))]
-        stem = f"{self.session.name if self.session else 'safelight'}-{self.MODE}"
+        session = self.session
+        stem = f"{session.name if session else 'safelight'}-{self.MODE}"
 
         def work(job: object) -> Path:
             import csv
@@ -153,6 +152,8 @@ class LaunchingScreen(ModeScreen):
 
             from safelight_tui.terminal.clipboard import write_new_file
 
+            if session is not None:
+                session.refuse_inside(Path.cwd())
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows([names, *rows])
             return write_new_file(text.getvalue(), Path.cwd(), stem, ".csv")

@@ -140,7 +140,9 @@ class JudgingScreen(PlottingScreen):
         rows = [self._table.rows[row] for row in self._table.order.tolist()]
         every = judged.rows if path.suffix == ".md" or self._per_visit else rows
         root = str(session.root)
-        self.shell.controller.ask(
-            lambda butler: write_rows(path, every, rerun=judged.rerun, repository=root),
-            lambda sentence_: self.notify(sentence_, markup=False),
-        )
+
+        def work(butler: object) -> str:
+            session.refuse_inside(path)
+            return write_rows(path, every, rerun=judged.rerun, repository=root)
+
+        self.shell.controller.ask(work, lambda sentence_: self.notify(sentence_, markup=False))

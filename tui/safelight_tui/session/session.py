@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safelight_tui.catalogue import Bitset, Selection
 from safelight_tui.session.catalogue import Catalogue
 from safelight_tui.session.filtering import FilterResult, evaluate
-from safelight_tui.session.reruns import NOTHING_KNOWN, CcdState, FeedSnapshot, RerunView
+from safelight_tui.session.reruns import NOTHING_KNOWN, SCRATCH, CcdState, FeedSnapshot, RerunView
 
 if TYPE_CHECKING:
     from safelight.butler.butler import Butler
@@ -58,14 +58,27 @@ class Session:
         """What the header calls it."""
         return self.root.name or str(self.root)
 
+    def refuse_inside(self, path: Path) -> None:
+        """For jobs, before they write a file: raises `UsageError` READ_ONLY where it would lie in the repository of an
+        application that writes nothing there."""
+        from safelight.errors import UsageError
+
+        if self.read_only and path.expanduser().resolve().is_relative_to(self.root.resolve()):
+            raise UsageError(
+                "READ_ONLY",
+                f"{path} lies in the repository, and the application was started with --read-only.",
+                "Nothing was written. Choose another place, ~ for instance.",
+            )
+
     # --- reruns -----------------------------------------------------------------------------------------------------
 
     @property
     def rerun(self) -> RerunView | None:
-        """The chosen rerun: the one chosen by the user, else the one where something happened last."""
+        """The chosen rerun: the one chosen by the user, else the one where something happened last; trials come last."""
         if self._rerun is not None and self._rerun in self.feed.reruns:
             return self.feed.reruns[self._rerun]
-        return max(self.feed.reruns.values(), key=lambda rerun: rerun.newest, default=None)
+        newest = self.feed.reruns.values()
+        return max(newest, key=lambda rerun: (not rerun.name.startswith(SCRATCH), rerun.newest), default=None)
 
     def choose_rerun(self, name: str | None) -> None:
         """Choose a rerun by name; None: the newest. It may be made later."""
