@@ -198,6 +198,24 @@ def test_a_live_run_is_followed_stage_by_stage(repository: Path, begin_run: Call
     assert ended.states["visit=903986 ccd=16"].status is Status.DONE  # what the ledger says
 
 
+def test_the_judgement_of_a_visit_shows_at_once_on_the_ccds_of_a_live_run(
+    repository: Path, begin_run: Callable[..., object]
+) -> None:
+    run = begin_run([(903986, 22), (903986, 16)], os.getpid())
+    for key, status in (("visit=903986 ccd=16", "done"), ("visit=903986 ccd=22", "done")):
+        run.write(events.CcdFinished, ccd=key, data_id={}, status=status, seconds=2.0)
+    reader = RerunReader("first", repository / "rerun" / "first")
+    assert reader.read().states["visit=903986 ccd=22"].status is Status.DONE
+    caveats = [{"code": "VISIT_WCS_OFF", "message": "It is off."}]
+    run.write(events.CcdJudged, ccd="visit=903986 ccd=22", data_id={}, status="done-with-caveats", caveats=caveats)
+    state = reader.read().states["visit=903986 ccd=22"]
+    assert state.status is Status.CAVEAT
+    assert state.caveats == (("VISIT_WCS_OFF", "It is off."),)
+    run.write(events.StageStarted, ccd="visit=903986 ccd=16", stage="visit")
+    assert reader.read().states["visit=903986 ccd=16"].status is Status.WCS
+    run.close()
+
+
 def test_a_run_whose_process_is_gone_has_died(repository: Path, begin_run: Callable[..., object]) -> None:
     pid = os.spawnlp(os.P_NOWAIT, "true", "true")
     os.waitpid(pid, 0)

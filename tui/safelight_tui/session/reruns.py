@@ -13,7 +13,10 @@ from typing import Any
 from safelight_tui.session.holdings import Holdings
 from safelight_tui.widgets.status import Status
 
-__all__ = ["NOTHING_KNOWN", "CcdState", "FeedSnapshot", "RerunView", "RunView", "status_of"]
+__all__ = ["NOTHING_KNOWN", "SCRATCH", "CcdState", "FeedSnapshot", "RerunView", "RunView", "status_of"]
+
+SCRATCH = "scratch/"
+"""Reruns of trials lie below this."""
 
 _STATUSES = {
     "done": Status.DONE,
@@ -27,7 +30,7 @@ _STATUSES = {
     "wcs": Status.WCS,
     "zeropoint": Status.ZEROPOINT,
     "write": Status.WRITE,
-    "visit": Status.WAITING,  # for the other CCDs of its visit
+    "visit": Status.WCS,  # which it is to have from the other CCDs of its visit
 }
 
 
