@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from safelight.butler.butler import Butler
+from safelight.butler.datasets import LEDGER_PATH, CcdRecord, DatasetLedger
 from safelight.butler.ingestcalibs import ingest_calibs
 from safelight.commands.plan import render_plan
 from safelight.commands.taskoptions import TaskOptions
@@ -78,7 +82,11 @@ def test_every_missing_input_of_a_ccd_is_named_with_its_hint(repository: Path) -
     assert "safelight calibs build dark" in ccd.hint
     assert "safelight calibs build flat" in ccd.hint
     assert ccd.hint.endswith("To do without: -c isr.doDark=False isr.doFlat=False")
-    assert [item["code"] for item in plan.to_json()["ccds"][0]["obstacles"]] == ["NO_DARK", "NO_FLAT", "NO_REFERENCE_CATALOG"]
+    assert [item["code"] for item in plan.to_json()["ccds"][0]["obstacles"]] == [
+        "NO_DARK",
+        "NO_FLAT",
+        "NO_REFERENCE_CATALOG",
+    ]
     assert "dark, flat and reference catalogue missing." in render_plan(plan)
 
 
@@ -159,3 +167,18 @@ def test_a_watcher_can_give_the_plan_up(repository: Path) -> None:
         task.plan(select(task), give_up)
     assert 0 < seen[0] < FRAMES
     assert len(seen) == 1
+
+
+def test_a_new_rerun_is_estimated_from_the_one_that_was_used_last(repository: Path) -> None:
+    wishes = {"overrides": [("-c", f"{name}=False") for name in ("isr.doDark", "isr.doFlat", "doCalibrate")]}
+    assert planned(prepared(repository, "visit=1..3", **wishes)).estimated_seconds is None
+    for number, (name, seconds) in enumerate([("newer", 12), ("older", 40)]):
+        output = Butler(repository, rerun=name).create_output()
+        with closing(DatasetLedger(output)) as ledger:
+            ledger.record_ccd(CcdRecord({"visit": 9, "ccd": 16}, "done", metrics={"seconds": seconds}))
+        os.utime(output / LEDGER_PATH, (1e9 - number, 1e9 - number))
+    before = {path: path.stat().st_mtime_ns for path in repository.rglob("*")}
+    plan = planned(prepared(repository, "visit=1..3", **wishes))
+    assert plan.estimated_seconds == pytest.approx(36.0)
+    assert [ccd.estimated_seconds for ccd in plan.ccds] == [12.0] * 3
+    assert {path: path.stat().st_mtime_ns for path in repository.rglob("*")} == before

@@ -14,8 +14,8 @@ from safelight.errors import DataIdError, EmptySelection
 from safelight_tui.actions import ACTIONS
 from safelight_tui.catalogue import Bitset
 from safelight_tui.runs.request import free_rerun_name
-from safelight_tui.screens.launching import SCRATCH
 from safelight_tui.screens.plan_choices import ChoosingScreen
+from safelight_tui.session.reruns import SCRATCH
 from safelight_tui.session.session import id_text
 from safelight_tui.widgets.line_input import LineInput
 from safelight_tui.widgets.line_table import LineTable

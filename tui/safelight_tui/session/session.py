@@ -74,7 +74,7 @@ class Session:
 
     @property
     def rerun(self) -> RerunView | None:
-        """The chosen rerun: the one chosen by the user, else the one where something happened last; trials come last."""
+        """The chosen rerun: the user's choice, else the one where something happened last; trials come last."""
         if self._rerun is not None and self._rerun in self.feed.reruns:
             return self.feed.reruns[self._rerun]
         newest = self.feed.reruns.values()

@@ -61,7 +61,7 @@ class TextPane(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._lines: tuple[TextLine, ...] = ()
         self._drawn: list[TextLine] = []
-        self._drawn_width = -1
+        self._drawn_size = (-1, -1)
         self._style = ComponentStyles(self, "text-pane")
 
     @property
@@ -74,7 +74,7 @@ class TextPane(ScrollView, can_focus=True):
         if tuple(lines) == self._lines:
             return
         self._lines = tuple(lines)
-        self._drawn_width = -1
+        self._drawn_size = (-1, -1)
         self._lay_out()
         if not keep_place:
             self.scroll_to(y=0, animate=False, force=True, immediate=True)
@@ -91,10 +91,12 @@ class TextPane(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         width = max(10, self.size.width)
-        if width == self._drawn_width:
+        if (width, self.size.height) == self._drawn_size:
             return
-        self._drawn_width = width
+        self._drawn_size = (width, self.size.height)
         self._drawn = [part for line in self._lines for part in _wrapped(line, width)]
+        if len(self._drawn) > self.size.height:  # the scroll bar takes a column of the size
+            self._drawn = [part for line in self._lines for part in _wrapped(line, width - 1)]
         self.virtual_size = Size(0, len(self._drawn))
 
     def render_line(self, y: int) -> Strip:
