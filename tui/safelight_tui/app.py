@@ -218,7 +218,9 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
     # --- messages from threads --------------------------------------------------------------------------------------
 
     def on_job_ended(self, event: JobEnded) -> None:
-        """Hand a job's result on."""
+        """Hand a job's result on; while the program ends there is nothing left to show it in."""
+        if not self.is_running:
+            event.job.cancelled.set()
         self.jobs.settle(event.job)
 
     def on_catalogue_changed(self, event: CatalogueChanged) -> None:

@@ -58,7 +58,7 @@ class ModeScreen(Screen[None]):
     MODE: ClassVar[str] = ""
     PURPOSE: ClassVar[str] = ""
     FOOTER: ClassVar[tuple[str, ...]] = ()
-    """Actions that the footer of this screen shows besides those that are shown everywhere."""
+    """Actions that the footer of this screen shows first, whether or not it shows them elsewhere."""
 
     DEFAULT_CSS = """
     ModeScreen { layers: default command; }
@@ -171,9 +171,14 @@ class ModeScreen(Screen[None]):
         """Show the keys of the pane in focus."""
         self.refresh_footer()
 
+    @property
+    def _is_shown(self) -> bool:
+        """Whether there are panes to show something in: not before they are made, nor while the program ends."""
+        return self.is_mounted and self.app.is_running and self.is_current
+
     def changed(self, what: frozenset[str]) -> None:
         """Take note of a change: header, body, footer."""
-        if not self.is_mounted or not self.is_attached or not self.is_current:  # not attached: the program ends
+        if not self._is_shown:
             return
         session = self.session
         header = self.query_one(HeaderLine)
@@ -185,10 +190,11 @@ class ModeScreen(Screen[None]):
     def refresh_footer(self) -> None:
         """Show the actions of the pane in focus."""
         registry = self.shell.actions
-        if not self.is_mounted or self.focus_name not in registry.together:
+        if not self._is_shown or self.focus_name not in registry.together:
             return
         holding = self.shell.holding()
         shown = [a for a in registry.active(self.focus_name) if a.shown or a.name in self.FOOTER]
+        shown.sort(key=lambda a: self.FOOTER.index(a.name) if a.name in self.FOOTER else len(self.FOOTER))
         self.query_one(FooterLine).show([(a, registry.why_not(a.name, holding) is None) for a in shown])
 
     # --- the ':' line -----------------------------------------------------------------------------------------------

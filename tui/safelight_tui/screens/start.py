@@ -41,7 +41,7 @@ class StartScreen(ModeScreen):
     MODE = "start"
     PURPOSE = "choose a repository. Enter opens it; Tab goes to the directories."
     BINDINGS = ACTIONS.bindings("start")
-    FOOTER = ("open", "next_pane", "command_line", "back")
+    FOOTER = ("open", "type_path", "next_pane", "command_line", "back")
 
     DEFAULT_CSS = """
     StartScreen Static { height: auto; padding: 1 2; }
@@ -147,7 +147,8 @@ class StartScreen(ModeScreen):
         self._show_rows()
         line = self.query_one("#demo", Static)
         line.display = state.at_work
-        line.update(f"The demo is being made: {state.says}\nIt goes on when you leave, and is opened when it is there.")
+        going_on = "It goes on when you leave, and is opened when it is there."
+        line.update(f"The demo is being made: {state.says or 'starting'}\n{going_on}")
         if state.at_work and self._looking is None:
             self._looking = self.set_interval(_LOOK_S, self._look_at_demo)
         elif not state.at_work and self._looking is not None:

@@ -27,7 +27,10 @@ finally:
     print(f"\\n{sys.argv[2]}{code}", flush=True)
 """
 _ENDED = "demo ended with exit code "
-_TAIL = 4000
+_PROGRESS = ("simulating ", "processCcd INFO: ")
+"""How lines begin that tell how far it is; others are warnings of libraries and tables."""
+
+_TAIL = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class DemoState:
     at_work : bool
         Whether a process is making it.
     says : str
-        The last line of its log; empty without a log.
+        How far it is, or the last thing it said; empty without a log.
     exit_code : int, optional
         Of the process that ended last: 0, 1 (a CCD failed, and all others are there) or another; None without one, or
         when it was killed.
@@ -123,5 +126,8 @@ def look(path: Path) -> DemoState:
     except FileNotFoundError:
         return DemoState(made, False, "", None)
     lines = [line for line in lines if line]
-    code = next((int(line.removeprefix(_ENDED)) for line in lines[-1:] if line.startswith(_ENDED)), None)
-    return DemoState(made, at_work, lines[-1] if lines else "", code)
+    code = None
+    if lines and lines[-1].startswith(_ENDED):
+        code = int(lines.pop().removeprefix(_ENDED))
+    told = [line for line in lines if line.startswith(_PROGRESS)] if at_work else lines
+    return DemoState(made, at_work, told[-1].removeprefix(_PROGRESS[1]) if told else "", code)

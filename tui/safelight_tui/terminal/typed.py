@@ -122,12 +122,10 @@ class OrderedKeys:
             before = self._dispatched
             if not await self._all_come_to(self._pumps(), MessagePump.call_later):
                 return
-            screen = self._app.screen
             if self._dispatched != before:
                 continue
-            if not (screen._callbacks or screen._layout_required):
-                return
-            if not await self._all_come_to([screen], MessagePump.call_after_refresh):
+            to_paint = [s for s in self._app.screen_stack[-1:] if s._callbacks or s._layout_required]
+            if not to_paint or not await self._all_come_to(to_paint, MessagePump.call_after_refresh):
                 return
 
     def _pumps(self) -> list[MessagePump]:
@@ -164,5 +162,7 @@ class OrderedKeys:
 def _as_enter(event: Typed) -> Typed:
     """Enter typed before the program had the terminal: the line discipline has made a line feed of it."""
     if isinstance(event, events.Key) and event.key == "ctrl+j":
-        return events.Key("enter", "\r")
+        entered = events.Key("enter", "\r")
+        entered.time = event.time
+        return entered
     return event
