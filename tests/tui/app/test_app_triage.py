@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
+from astropy.table import Table
+
 from safelight.butler.butler import Butler
 from safelight.butler.datasets import CcdRecord, DatasetLedger
+from safelight.commands.processccd import main as processccd
 from safelight.processccd.marks import MarkJournal
 
 CCD_16 = {"visit": 903986, "ccd": 16}
@@ -126,6 +132,78 @@ async def test_rows_in_view_are_written_to_a_file_never_over_another(
         await screen.type(str(tmp_path / "rows.csv"))
         await screen.press("enter")
         await screen.shows("FILE_EXISTS")
+
+
+async def test_what_is_exported_selects_the_same_ccds_on_the_command_line(
+    opened: Any, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with opened(repository) as screen:
+        await screen.press("6")
+        await screen.shows("3 of 3")
+        await screen.press("minus", "slash")
+        await screen.type("!caveats")
+        await screen.shows("2 of 3")
+        await screen.press("enter")
+        for name in ("ids.txt", "rows.ecsv"):
+            await screen.press("w", "ctrl+u")
+            await screen.type(str(tmp_path / name))
+            await screen.press("enter")
+            await screen.settle((tmp_path / name).exists)
+    butler = Butler(repository)
+    for row in butler.query("visit=903986").rows:  # a file is looked for, though not into
+        path = butler.path_for("raw", row)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    words = shlex.split((tmp_path / "ids.txt").read_text())
+    capsys.readouterr()
+    assert processccd([str(repository), "--rerun", "other", *words, "--show", "data"]) == 0
+    told = [ast.literal_eval(line.partition(" = ")[2]) for line in capsys.readouterr().out.splitlines()]
+    assert sorted((one["visit"], one["ccd"]) for one in told) == [(903986, 16), (903986, 100)]
+    table = Table.read(tmp_path / "rows.ecsv", format="ascii.ecsv")
+    assert sorted(zip(table["visit"].tolist(), table["ccd"].tolist(), strict=True)) == [(903986, 16), (903986, 100)]
+    assert dict(zip(table["ccd"].tolist(), table["verdict"].tolist(), strict=True))[16] == "bad"
+    assert str(table["fwhm_arcsec"].unit) == "arcsec"
+    assert table["fwhm_arcsec"][table["ccd"] == 16].tolist() == [0.71]
+    assert table["fwhm_arcsec"].mask.tolist() == [ccd == 100 for ccd in table["ccd"]]
+
+
+def test_two_applications_that_mark_at_once_keep_and_show_both_marks(
+    start_terminal: Any, repository: Path, tmp_path: Path
+) -> None:
+    def begin(user: str) -> Any:
+        source = f"""
+import os
+os.environ["LOGNAME"] = {user!r}
+from pathlib import Path
+from safelight_tui.app import SafelightApp
+from safelight_tui.terminal.driver import DeltaDriver
+SafelightApp(Path({str(repository)!r}), state_file=Path({str(tmp_path / user)!r}), driver_class=DeltaDriver).run()
+"""
+        return start_terminal(source, columns=110, rows=30)
+
+    both = [begin("anna"), begin("ben")]
+    for one in both:
+        one.wait_for_text("Browse", 60)
+        one.send(b"6")
+        one.wait_for_text("3 of 3 CCDs", 60)
+    for one, key in zip(both, (b"-", b"+"), strict=True):  # neither has seen the other's
+        one.send(key)
+    for one in both:
+        one.wait_for_text("disputed by", 60)
+    both[1].send(b"u")  # ben takes his back: anna's holds, for both
+    for one in both:
+        one.wait_for_text("bad by anna", 60)
+    marks = marks_of(repository).read()
+    assert [(entry.user, entry.kind) for entry in marks.entries if entry.kind == "verdict"] in (
+        [("anna", "verdict"), ("ben", "verdict")],
+        [("ben", "verdict"), ("anna", "verdict")],
+    )
+    assert marks.of(CCD_16).users == ("anna",)  # type: ignore[union-attr]
+    for one in both:
+        one.send(b"q")
+        one.wait_for_text("visit", 30)
+        one.send(b"q")
+        assert one.status(30) == 0
 
 
 async def test_two_reruns_are_compared_ccd_by_ccd(opened: Any, repository: Path) -> None:

@@ -13,7 +13,7 @@ from astropy.wcs import WCS
 from safelight.exposure.wcs import TanSipWcs
 from safelight.processccd.narrowing import parse_narrowing
 from safelight.processccd.report import COLUMNS
-from safelight_tui.metrics.compare import compare_rows
+from safelight_tui.metrics.compare import compare_rows, median_difference, row_lines
 from safelight_tui.metrics.detail import detail_lines
 from safelight_tui.metrics.drawing import sentence
 from safelight_tui.metrics.night import night_of, night_plot
@@ -268,3 +268,38 @@ def test_two_reruns_compare_by_differences_and_what_is_only_in_one() -> None:
     assert found.sorted_by("fwhm_arcsec", True).rows[0]["ccd"] == 4
     assert len(found.cells()[0]) == len(found.columns)
     assert not math.isnan(by_ccd[3]["differences"]["fwhm_arcsec"])
+
+
+def test_a_ccd_is_compared_in_full_with_how_far_it_stands_from_the_others() -> None:
+    rng = np.random.default_rng(8)
+    seeing = 0.6 + rng.normal(0, 0.02, 12)
+    change = rng.normal(0.0, 0.01, 12)
+    change[3] = 0.4
+    first = [row(1, ccd, fwhm_arcsec=seeing[ccd]) for ccd in range(12)]
+    second = [row(1, ccd, fwhm_arcsec=seeing[ccd] + change[ccd]) for ccd in range(12)]
+    found = compare_rows(first, second, ("a", "b"))
+    score = (change[3] - np.median(change)) / (1.4826 * np.median(np.abs(change - np.median(change))))
+    (line,) = (line for line in row_lines(found.rows[3], ("a", "b")) if line.label.startswith("seeing"))
+    assert line.text.split() == [f"{seeing[3]:.2f}", f"{seeing[3] + 0.4:.2f}", "+0.40", f"{score:+.1f}", "sigma", "!"]
+    assert line.tone == "bad"
+    (other,) = (line for line in row_lines(found.rows[4], ("a", "b")) if line.label.startswith("seeing"))
+    assert "!" not in other.text
+
+
+def test_the_error_of_a_median_difference_is_that_of_repeated_draws() -> None:
+    rng = np.random.default_rng(9)
+    draws = rng.normal(0.3, 0.05, (2000, 41))
+    medians = np.median(draws, axis=1)
+    errors = [median_difference(draw.tolist(), 0.0)[1] for draw in draws[:300]]
+    assert np.median(errors) == pytest.approx(medians.std(), rel=0.1)
+    middle, error, sigmas = median_difference([0.1, 0.1, 0.1, 0.1], 0.01)
+    assert (middle, error) == pytest.approx((0.1, 0.01 * 1.2533 / 2))
+    assert sigmas == pytest.approx(middle / error)
+
+
+def test_a_shift_of_all_ccds_is_marked_in_the_summary() -> None:
+    first = [row(1, ccd, zeropoint_mag=27.0 + 0.01 * ccd, fwhm_arcsec=0.6) for ccd in range(9)]
+    second = [row(1, ccd, zeropoint_mag=26.9 + 0.01 * ccd, fwhm_arcsec=0.6) for ccd in range(9)]
+    summary = compare_rows(first, second, ("a", "b")).summary[1]
+    assert "zp !-0.100±0.0002" in summary
+    assert "seeing 0.00±" in summary

@@ -135,6 +135,20 @@ async def test_columns_that_all_fit_do_not_scroll() -> None:
         assert "filter" in lines(host.table)[0]
 
 
+async def test_half_a_number_is_never_shown() -> None:
+    columns = (Column("visit", "visit", 7, right=True, frozen=True), Column("a", "sky", 9, right=True),
+               Column("b", "depth", 9, right=True), Column("note", "note", 20))  # fmt: skip
+    rows = [[Cell("903986"), Cell("1234567.8"), Cell("24.123456"), Cell("a long note of words")] for _ in range(50)]
+    for width in range(14, 40):
+        host = Host(LineTable(RowsModel(columns, rows)))
+        async with host.run_test(size=(width, 8)):
+            drawn = lines(host.table)[1][: host.table.scrollable_content_region.width]  # the scroll bar hides the rest
+            assert [word for word in drawn.split() if word[0].isdigit()] == [
+                cell for cell, needed in (("903986", 9), ("1234567.8", 19), ("24.123456", 29))
+                if width > needed or cell == "903986"
+            ]  # fmt: skip
+
+
 async def test_marks_of_a_row_a_range_and_all() -> None:
     host = Host(LineTable(Many()))
     async with host.run_test(size=(80, 24)) as pilot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +110,7 @@ def _gaussian(x: NDArray[np.float64], height: float, centre: float, sigma: float
 
 
 def _fit(target: Target, *, along_x: bool) -> Examination:
-    from scipy.optimize import curve_fit
+    from scipy.optimize import OptimizeWarning, curve_fit
 
     from safelight_tui.imexam.stars import centred
 
@@ -124,10 +125,15 @@ def _fit(target: Target, *, along_x: bool) -> Examination:
     level = float(np.median(values[good]))
     first = (float(values[good].max()) - level, x if along_x else y, 2.0, level)
     try:
-        (height, centre, sigma, level), _ = curve_fit(_gaussian, places[good], values[good], p0=first, maxfev=2000)
-    except (RuntimeError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", OptimizeWarning)  # what it cannot determine it did not find
+            found, _ = curve_fit(_gaussian, places[good], values[good], p0=first, maxfev=2000)
+    except (RuntimeError, ValueError, OptimizeWarning) as error:
         raise ProcessingError("NO_FIT", "No Gaussian fits here.", "Move the cursor to an object.") from error
-    fwhm = 2.3548 * abs(float(sigma))
+    height, centre, sigma, level = (float(part) for part in found)
+    fwhm = 2.3548 * abs(sigma)
+    if not (height > 0 and places[0] <= centre <= places[-1] and 0.3 < fwhm < len(places)):
+        raise ProcessingError("NO_FIT", "What fits here is no object.", "Move the cursor to an object.")
     scale = target.scale_arcsec
     name, label = (f"Line {round(y)}", "x, pixels") if along_x else (f"Column {round(x)}", "y, pixels")
     fine = np.linspace(places[0], places[-1], 8 * len(places))

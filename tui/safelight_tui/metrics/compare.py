@@ -13,8 +13,9 @@ from safelight.processccd.judged import outlier_scores
 from safelight.processccd.report import COLUMNS
 from safelight_tui.terminal.text import number
 from safelight_tui.widgets.table_model import Cell, Column
+from safelight_tui.widgets.text_pane import TextLine
 
-__all__ = ["Comparison", "compare_rows"]
+__all__ = ["Comparison", "compare_rows", "median_difference", "row_lines"]
 
 Row = Mapping[str, Any]
 
@@ -77,8 +78,7 @@ class Comparison:
             if value is None:
                 cells.append(Cell("--", "dim"))
             else:
-                text = number(value, _DECIMALS[name])
-                text = text if text.startswith("-") else f"+{text}"
+                text = _signed(value, _DECIMALS[name])
                 cells.append(Cell(f"!{text}", "bad") if name in row["changed"] else Cell(text))
         return cells
 
@@ -99,6 +99,8 @@ def compare_rows(first: Sequence[Row], second: Sequence[Row], names: tuple[str, 
         row = {name: some.get(name, "") for name in ("visit", "ccd", "filter")}
         row["states"] = f"{_letter(a)}>{_letter(b)}"
         row["differences"] = {name: _difference(a, b, name) for name in COMPARED}
+        row["values"] = {name: (_value(a, name), _value(b, name)) for name in COMPARED}
+        row["scores"] = {}
         row["data_id"] = {name: some[name] for name in ("visit", "ccd", "filter") if name in some}
         rows.append(row)
     filters = [row["filter"] for row in rows]
@@ -107,6 +109,8 @@ def compare_rows(first: Sequence[Row], second: Sequence[Row], names: tuple[str, 
         values = [row["differences"][name] for row in rows]
         scores = outlier_scores(values, filters, 0.5 * 10.0 ** -_DECIMALS[name])
         for place, score in enumerate(scores):
+            if math.isfinite(score):
+                rows[place]["scores"][name] = score
             if abs(score) > _CHANGED_SIGMAS:
                 changed[place].append(name)
     for row, which in zip(rows, changed, strict=True):
@@ -124,11 +128,55 @@ def _letter(row: Row | None) -> str:
     return "-" if row is None else letters.get(str(row.get("status")), "-")
 
 
+def _value(row: Row | None, name: str) -> float | None:
+    value = row.get(name) if row is not None else None
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
 def _difference(a: Row | None, b: Row | None, name: str) -> float | None:
-    if a is None or b is None or a.get(name) is None or b.get(name) is None:
-        return None
-    difference = float(b[name]) - float(a[name])
-    return difference if math.isfinite(difference) else None
+    first, second = _value(a, name), _value(b, name)
+    return None if first is None or second is None else second - first
+
+
+def _signed(value: float, decimals: int) -> str:
+    text = number(value, decimals)
+    if not text.strip("-0."):  # nothing at this many decimals has no sign
+        return text.lstrip("-")
+    return text if text.startswith("-") else f"+{text}"
+
+
+def row_lines(row: Mapping[str, Any], names: tuple[str, str]) -> list[TextLine]:
+    """One CCD in full: both values, their difference, and how far it stands from those of the other CCDs."""
+    where = " ".join(str(row[key]) for key in ("visit", "ccd", "filter") if row.get(key) != "")
+    widths = [max(10, len(name)) for name in names]
+    head = f"{'':<20}{names[0]:>{widths[0]}}  {names[1]:>{widths[1]}}  difference  from the others"
+    lines = [TextLine(f"{where}  {row['states']}", "title"), TextLine(head, "dim")]
+    for name in COMPARED:
+        pair, difference = row["values"][name], row["differences"][name]
+        if pair == (None, None):
+            continue
+        decimals = _DECIMALS[name]
+        texts = ["--" if value is None else number(value, decimals) for value in pair]
+        score = row["scores"].get(name)
+        changed = name in row["changed"]
+        apart = "" if score is None else f"{score:+.1f} sigma" + (" !" if changed else "")
+        delta = "--" if difference is None else _signed(difference, decimals)
+        text = f"{texts[0]:>{widths[0]}}  {texts[1]:>{widths[1]}}  {delta:>10}  {apart}".rstrip()
+        lines.append(TextLine(text, "bad" if changed else "", f"{_HEADS[name]:<20}"))
+    return lines
+
+
+def median_difference(values: Sequence[float], least_scatter: float) -> tuple[float, float, float]:
+    """Median of differences, its error, and how many errors it is from zero.
+
+    The error is that of the median of normal numbers with the robust scatter of these (but at least `least_scatter`):
+    1.2533 scatter / sqrt(N).
+    """
+    numbers = np.asarray(values, np.float64)
+    middle = float(np.median(numbers))
+    scatter = max(1.4826 * float(np.median(np.abs(numbers - middle))), least_scatter)
+    error = 1.2533 * scatter / math.sqrt(len(numbers))
+    return middle, error, abs(middle) / error
 
 
 def _summary(
@@ -141,6 +189,8 @@ def _summary(
     for name in COMPARED[:8]:
         values = [row["differences"][name] for row in rows if row["differences"][name] is not None]
         if values:
-            middle = float(np.median(values))
-            parts.append(f"{_HEADS[name]} {middle:+.{_DECIMALS[name]}f}")
-    return [*lines, "medians: " + "  ".join(parts)] if parts else lines
+            decimals = _DECIMALS[name]
+            middle, error, sigmas = median_difference(values, 0.5 * 10.0**-decimals)
+            sign = "!" if sigmas > _CHANGED_SIGMAS and len(values) > 2 else ""
+            parts.append(f"{_HEADS[name]} {sign}{_signed(middle, decimals)}±{number(error, decimals + 1)}")
+    return [*lines, "medians: " + "   ".join(parts)] if parts else lines

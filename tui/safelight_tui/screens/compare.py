@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from safelight_tui.actions import ACTIONS
 from safelight_tui.marks.reading import Judged, read_judged
-from safelight_tui.metrics.compare import Comparison, compare_rows
+from safelight_tui.metrics.compare import Comparison, compare_rows, row_lines
 from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.widgets.line_table import LineTable
 from safelight_tui.widgets.table_model import RowsModel
@@ -30,13 +30,15 @@ class CompareScreen(ModeScreen):
     MODE = "triage"
     PURPOSE = (
         "differences of two reruns: second minus first; ! marks what changed otherwise than in the other CCDs of its "
-        "filter; states are D done, V with caveats, F failed, - absent."
+        "filter, and medians that are five times their error from zero; below, the CCD under the cursor; states are "
+        "D done, V with caveats, F failed, - absent."
     )
     BINDINGS = ACTIONS.bindings("searching", "compare")
 
     DEFAULT_CSS = """
-    CompareScreen #summary { height: 3; background: $panel; }
+    CompareScreen #summary { height: auto; min-height: 2; max-height: 5; background: $panel; }
     CompareScreen #differences { height: 1fr; }
+    CompareScreen #pair { height: 40%; max-height: 15; border-top: solid $panel; }
     """
 
     def __init__(self, judged: Judged) -> None:
@@ -44,6 +46,7 @@ class CompareScreen(ModeScreen):
         self._first = judged
         self._second: str | None = None
         self._comparison: Comparison | None = None
+        self._in_view: Comparison | None = None
         self._sort: tuple[str, bool] | None = None
 
     @property
@@ -57,6 +60,7 @@ class CompareScreen(ModeScreen):
         summary.can_focus = False
         yield summary
         yield LineTable(empty_text="reading both reruns", id="differences")
+        yield TextPane(id="pair")
 
     @property
     def table(self) -> LineTable:
@@ -109,6 +113,19 @@ class CompareScreen(ModeScreen):
             return
         if self._sort is not None:
             comparison = comparison.sorted_by(*self._sort)
+        self._in_view = comparison
         self.table.empty_text = "neither rerun has results"
         self.table.show(RowsModel(comparison.columns, comparison.cells()))
+        self._show_pair()
         self.refresh_footer()
+
+    def on_line_table_cursor_moved(self) -> None:
+        """Show another CCD in full."""
+        self._show_pair()
+
+    def _show_pair(self) -> None:
+        comparison, place = self._in_view, self.table.row_id
+        if comparison is None or place is None or place >= len(comparison.rows):
+            return
+        names = (comparison.first, comparison.second)
+        self.query_one("#pair", TextPane).show(row_lines(comparison.rows[place], names))

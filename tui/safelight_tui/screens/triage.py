@@ -60,7 +60,7 @@ class TriageScreen(JudgingScreen):
 
     def compose_body(self) -> ComposeResult:
         """Words; metrics; plot and details."""
-        yield NarrowBar("words: failed, bad, alarm, outlier, fwhm_arcsec>0.9, !caveat …")
+        yield NarrowBar("words: failed bad outlier alarm fwhm_arcsec>0.9")
         yield LineTable(empty_text="no rerun yet: plan and run something first", id="metrics")
         with Horizontal(id="below"):
             yield PlotView(id="plot")

@@ -176,7 +176,8 @@ class LineTable(ScrollView, can_focus=True):
 
     def _columns_in_view(self) -> list[tuple[int, Column, int]]:
         """(number, column, width drawn) of the columns that fit."""
-        room, seen, out = self.size.width - GUTTER, 0, []
+        # The size counts the column of the scroll bar, too.
+        room, seen, out = self.scrollable_content_region.width - GUTTER, 0, []
         for number, column in enumerate(self.model.columns):
             if not column.frozen:
                 seen += 1
