@@ -118,6 +118,16 @@ def test_workers_die_with_their_runner_and_a_run_outlives_storms_and_the_loss_of
     terminal = start(repository)
     terminal.wait_for_text("2 of 2")
 
+    terminal.send(b"/")
+    terminal.wait_for_text("Enter keep")
+    terminal.send(b"ccd=16\rx\rx\r\r")  # lines pasted by a terminal that does not mark what is pasted
+    terminal.wait_for_text("Run this?")
+    for _ in range(10):
+        terminal.read(0.1)
+    assert journals(repository) == []
+    terminal.send(b"\x07\x071/\x15\r")
+    terminal.wait_for_text("2 of 2")
+
     runner = launch(terminal, repository)
     wait_until(terminal, lambda: len(descendants(runner)) >= 2)
     workers = descendants(runner)
@@ -149,9 +159,7 @@ def test_workers_die_with_their_runner_and_a_run_outlives_storms_and_the_loss_of
     ledger.close()
 
     again = start(repository)
-    again.wait_for_text("2 of 2")
-    again.send(b"3")
-    again.wait_for_text("2/2")
+    again.wait_for_text("2/2")  # the screen it was left on, now with the run at its end
     storm(again)
     again.wait_for_text("2/2").wait_for_text("?help")
     for _ in range(10):  # what still comes of the last resizes

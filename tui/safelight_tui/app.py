@@ -117,7 +117,8 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         self.opening: Path | None = None
         self.night = NightWatch(self, settings or Settings())
         self._modes_before: list[str] = []
-        self._typed = OrderedKeys(self, super().on_event)
+        self._typed = OrderedKeys(self, self._hand_on)
+        self.typed_at = 0.0
         self.theme = choose_theme(self._theme_wanted, os.environ)
 
     # --- beginning and end ------------------------------------------------------------------------------------------
@@ -207,6 +208,10 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         path = self.state_file
         if path is not None:
             self.jobs.start(lambda job: save_state(path, self.remembered), group="state")
+
+    async def _hand_on(self, event: Event) -> None:
+        self.typed_at = event.time
+        await super().on_event(event)
 
     async def on_event(self, event: Event) -> None:
         """Keys go one after another; everything else as usual."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -178,3 +180,33 @@ def test_a_log_line_of_a_megabyte_is_shown_and_moved_through(open_: Start, tmp_p
     terminal.send(b"1")
     terminal.wait_for_text("2 of 2")
     leave(terminal)
+
+
+@pytest.mark.parametrize(("begin", "end"), [(b"\x1b[200~", b"\x1b[201~"), (b"", b"")], ids=["bracketed", "raw"])
+def test_pasted_lines_and_sequences_run_nothing_wherever_they_go(
+    open_: Start, everything: Path, tmp_path: Path, begin: bytes, end: bytes
+) -> None:
+    def runs() -> list[Path]:
+        return sorted((everything / "rerun").glob("*/.safelight/journal/*"))
+
+    before = runs()
+    pasted = b"ccd=0\r\nx\r\n\x1b[31mx\r\x1b]0;gotcha\x07\rx\r\ntouch gotcha\r\n"
+    terminal = open_(everything, columns=120, rows=40)
+    terminal.wait_for_text("4 of 4")
+    for place, text in ((b"/", "Enter keep"), (b":", ":"), (b"6;", "comment on"), (b"2re", "")):
+        terminal.send(place)
+        if text:
+            terminal.wait_for_text(text)
+        terminal.send(begin + pasted + end)
+        for _ in range(8):
+            terminal.read(0.1)
+        terminal.send(b"\x07\x07")
+        for _ in range(3):
+            terminal.read(0.1)
+        terminal.send(b"1")
+        terminal.wait_for_text("of 4")
+    assert runs() == before
+    assert not list(tmp_path.rglob("gotcha"))
+    assert b"Traceback" not in terminal.output
+    os.kill(terminal.pid, signal.SIGTERM)
+    assert terminal.status() == 128 + signal.SIGTERM

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import ClassVar
 
@@ -38,6 +39,8 @@ class ConfirmRun(RunDialog[RunRequest | None]):
     def __init__(self, picture: PlanPicture) -> None:
         super().__init__()
         self._picture = picture
+        self._asked_at = 0.0
+        self._valid = True
         self.request = picture.request
 
     def compose_dialog(self) -> ComposeResult:
@@ -54,6 +57,7 @@ class ConfirmRun(RunDialog[RunRequest | None]):
 
     def on_mount(self) -> None:
         """Show it."""
+        self._asked_at = time.monotonic()
         self._show()
         self.query_one("#processes", LineInput).focus()
 
@@ -75,6 +79,7 @@ class ConfirmRun(RunDialog[RunRequest | None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Take the numbers."""
         event.stop()
+        self._valid = False
         try:
             processes = int(self.query_one("#processes", LineInput).value or "1")
             nice = int(self.query_one("#nice", LineInput).value or "0")
@@ -85,13 +90,17 @@ class ConfirmRun(RunDialog[RunRequest | None]):
             self.say("Processes: 1 to 512; nice: 0 to 19.")
             return
         self.say("")
+        self._valid = True
         self.request = replace(self.request, processes=processes, nice=nice)
         self._show()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Run."""
+        """Run. An Enter that was on its way before the question (pasted lines, typing ahead) is no answer to it."""
         event.stop()
-        if not self.query_one("#trouble", Static).content:
+        if getattr(self.app, "typed_at", self._asked_at) < self._asked_at:
+            self.say("Enter again runs it: the first came before the question.")
+            return
+        if self._valid:
             self.dismiss(self.request)
 
     def action_place(self) -> None:
