@@ -59,7 +59,7 @@ class Measured(SafelightApp):
         Path(told).write_text(json.dumps({"lags": lags, "cpu": time.process_time() - cpu}))
 
 sys.setswitchinterval(0.001)
-Measured(Path(root), state_file=Path("/dev/null"), driver_class=DeltaDriver if driver == "delta" else LinuxDriver).run()
+Measured(Path(root), remember=False, driver_class=DeltaDriver if driver == "delta" else LinuxDriver).run()
 """
 
 
@@ -183,9 +183,8 @@ def main() -> int:
     parser.add_argument("--rates", type=int, nargs="+", default=[0, 20_000], help="bytes a second; 0: no limit")
     parser.add_argument("--seconds", type=float, default=10.0, help="of measuring")
     options = parser.parse_args()
-    print(
-        f"{'rows':>9} {'line B/s':>9} {'driver':>7} {'lag ms p50':>11} {'p95':>7} {'max':>7} {'bytes/s':>9} {'cpu %':>6}"
-    )
+    heads = ("rows", "line B/s", "driver", "lag ms p50", "p95", "max", "bytes/s", "cpu %")
+    print(" ".join(head.rjust(width) for head, width in zip(heads, (9, 9, 7, 11, 7, 7, 9, 6), strict=True)))
     for rows in options.rows:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

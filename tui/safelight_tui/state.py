@@ -75,6 +75,8 @@ def load_state(path: Path) -> Remembered:
 def save_state(path: Path, state: Remembered) -> None:
     """Write the file whole or not at all; a disk that cannot be written loses conveniences only."""
     with suppress(OSError):
+        if path.exists() and not path.is_file():
+            return  # a device keeps nothing, and a rename would replace it
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".application-")
         try:

@@ -105,7 +105,8 @@ def atomic_path(final: Path) -> Iterator[Path]:
     """A temporary path in the directory of `final` that becomes `final` when the block ends well.
 
     The directory is made if absent. When the block, the flush or the rename fails, the temporary file is removed and
-    `final` is as before.
+    `final` is as before. A device or a pipe (``/dev/stdout``) is written to itself: a rename would put a file in its
+    place.
 
     Raises
     ------
@@ -113,6 +114,10 @@ def atomic_path(final: Path) -> Iterator[Path]:
         DISK_FULL or NOT_WRITABLE instead of the operating system's errors; NOT_WRITTEN when the block made no file.
     """
     final = Path(final)
+    if final.exists() and not (final.is_file() or final.is_dir()):
+        with writing_errors(final):
+            yield final
+        return
     make_directory(final.parent)
     temporary = temporary_name(final)
     with writing_errors(final):

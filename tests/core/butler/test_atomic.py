@@ -151,3 +151,16 @@ def test_the_current_file_may_lie_in_a_parent(tmp_path: Path) -> None:
     newest = back_up(tmp_path / "rerun" / "config.py", [tmp_path / "parent" / "config.py"])
     assert newest == tmp_path / "rerun" / "config.py~1"
     assert newest.read_text() == "inherited"
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_text(pipe, "plan\n")
+        assert os.read(reader, 100) == b"plan\n"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
