@@ -302,9 +302,17 @@ def test_a_run_killed_before_the_judgement_is_judged_by_the_next(spoiled: Path) 
             assert after[ccd].metrics[name] == one.metrics[name]
 
 
-def test_ccds_of_earlier_runs_of_the_rerun_take_part(spoiled: Path) -> None:
-    assert run(spoiled, "parts", "--id", "ccd=0^1^3") == 0
-    assert not codes(recorded(spoiled, "parts")[0])
+def test_ccds_of_earlier_runs_take_part_even_if_those_could_not_be_judged(
+    spoiled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise OSError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("safelight.processccd.visitstage.judge_visit", broken)
+        assert run(spoiled, "parts", "--id", "ccd=0^1^3") == 0
+    assert "visit=101 could not be judged: OSError: no room" in capsys.readouterr().err
+    assert not visit_file(spoiled / "rerun" / "parts", 101).exists()
     assert run(spoiled, "parts", "--id", "ccd=2^5") == 0
     found = recorded(spoiled, "parts")
     assert codes(found[2]) == {"WCS_FROM_VISIT", "ZEROPOINT_FROM_VISIT"}

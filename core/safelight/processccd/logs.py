@@ -50,8 +50,8 @@ class RunLogs:
             self._file(key).write(f"{head}: {message}\n")
 
     def attach(self, key: str, text: str) -> None:
-        """Append a block of text, say a traceback, to the log of a CCD only."""
-        self._file(key).write(text.rstrip() + "\n")
+        """Append a block of text, say a traceback, to the log of a CCD only; `key` empty: to the run's."""
+        (self._file(key) if key else self._run).write(text.rstrip() + "\n")
 
     def _file(self, key: str) -> IO[str]:
         if key not in self._ccds:

@@ -12,6 +12,7 @@ import platform
 import signal
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -176,7 +177,14 @@ class Runner:
         self._emit(events.StageStarted(time=time.time(), ccd=outcome.key, stage="visit"))
 
     def _judge(self, visit: Any) -> None:
-        judged = self._visits.judge(visit) if self._visits is not None else None
+        try:
+            judged = self._visits.judge(visit) if self._visits is not None else None
+        except Exception as error:  # its CCDs are done all the same; what was not kept is judged by the next run
+            if self._raise_failures:
+                raise
+            self._say(logging.ERROR, f"visit={visit} could not be judged: {type(error).__name__}: {error}")
+            self._logs.attach("", traceback.format_exc())
+            return
         if judged is None:
             return
         said = "; ".join(judged.judgement.summary)

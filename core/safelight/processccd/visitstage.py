@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -34,7 +35,7 @@ __all__ = ["JudgedVisit", "VisitStage", "visit_file"]
 
 def visit_file(output: Path, visit: Any) -> Path:
     """Where the judgement of a visit lies in a rerun."""
-    return output / ".safelight" / "visits" / f"{visit}.json"
+    return output / ".safelight" / "visits" / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', str(visit))}.json"
 
 
 @dataclass(frozen=True, slots=True)
