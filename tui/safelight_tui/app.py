@@ -382,7 +382,7 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
                 await self.run_action(name, node)
                 return
             node = node.parent if not isinstance(node, App) else None
-        self.notify(f"{self.actions[name].title} does nothing in this pane.", severity="warning", markup=False)
+        self.say(f"{self.actions[name].title} works in {self.actions.where(name)}, not here.", severity="warning")
 
     def command_words(self) -> list[str]:
         """What the ``:`` line completes."""

@@ -45,11 +45,8 @@ SEQUENCES: Sequence[tuple[str, dict[str, Any]]] = (
     ("/filter=HSC-I ccd=16\rgi", {"mode": "image", "filter": "filter=HSC-I ccd=16", "cursor": "visit=903986 ccd=16"}),
     ("/filter=HSC-I ccd=16\rj yg", {"filter": "filter=HSC-I ccd=16", "cursor": "visit=903986 ccd=16"}),
     (":theme safelight\rgj", {"theme": "safelight", "cursor": "visit=903334 ccd=22"}),
-    ("gj  L", {"mode": "logs"}),
     ("t \x07", {"filter": "filter=HSC-I", "dialogs": []}),
-    ("?q/ccd=100\rG", {"filter": "ccd=100", "cursor": "visit=903986 ccd=100"}),
     ("\x10facets\r q/", {"filter": "filter=HSC-I", "dialogs": []}),
-    ("/visit=1\x07gjk", {"filter": "", "cursor": "visit=903334 ccd=16"}),
     ("/| failed\r\rl", {"filter": "| failed", "cursor": "visit=903986 ccd=100"}),
     ("6q3q1/ccd=16\n", {"mode": "browse", "filter": "ccd=16"}),
 )

@@ -135,6 +135,13 @@ class Registry:
         """Actions of the contexts named."""
         return [action for action in self if action.context in contexts]
 
+    def where(self, name: str) -> str:
+        """The screens and panes in which an action applies, in words: ``"Browse, Plan and Run"``."""
+        context = self._actions[name].context
+        screens = [focus.split()[0].capitalize() for focus, active in self.together.items() if context in active]
+        *others, last = dict.fromkeys(screens)
+        return f"{', '.join(others)} and {last}" if others else last
+
     def active(self, focus: str) -> list[Action]:
         """Actions that apply while `focus` is in focus."""
         return self.of(*self.together[focus])

@@ -101,7 +101,7 @@ class OrderedKeys:
         try:
             while True:
                 await self._opened()
-                await self._settle()
+                await self.settle()
                 if not self._waiting or not self._app.is_running:
                     return
                 self._app.call_later(self._forward, self._waiting.popleft())
@@ -116,7 +116,7 @@ class OrderedKeys:
             except TimeoutError:
                 self.release()
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
         """Wait until nothing is left to be done in any queue, nor for the next painting."""
         for _ in range(_MOST_ROUNDS):
             before = self._dispatched
