@@ -22,7 +22,6 @@ from safelight.processccd.executor import Control, Job, Observer
 from safelight.processccd.journal import JournalReader
 from safelight.processccd.ledger import OutcomeLedger
 from safelight.processccd.liveness import life_of, process_mark
-from safelight.processccd.logout import logout_safety
 from safelight.processccd.plan import Plan, PlannedCcd
 from safelight.processccd.provenance import Provenance
 from safelight.processccd.runlist import latest_run, runs_of
@@ -276,28 +275,6 @@ def test_only_the_thread_at_work_is_forwarded(caplog: pytest.LogCaptureFixture) 
     finally:
         logger.removeHandler(handler)
     assert said.messages == ["mine"]
-
-
-def _program(folder: Path, name: str, text: str) -> None:
-    path = folder / name
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-
-
-@pytest.mark.parametrize(
-    ("kills", "lingers", "prefix", "warns"),
-    [("false", "yes", False, False), ("true", "yes", True, False), ("true", "no", False, True)],
-)
-def test_the_system_is_asked_what_becomes_of_runs_at_logout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: str, lingers: str, prefix: bool, warns: bool
-) -> None:
-    _program(tmp_path, "busctl", f"echo b {kills}")
-    _program(tmp_path, "loginctl", f"echo {lingers}")
-    _program(tmp_path, "systemd-run", "exit 0")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    safety = logout_safety()
-    assert (safety.prefix[:1] == ("systemd-run",)) is prefix
-    assert ("KillUserProcesses" in safety.warning) is warns
 
 
 class _Endless:
