@@ -51,7 +51,6 @@ class FilterBar(Vertical):
     FilterBar .hint { height: auto; max-height: 4; display: none; background: $panel; color: $text-muted;
         padding: 0 0 0 2; }
     FilterBar .hint.-shown { display: block; }
-    FilterBar .hint.-error { color: $text-error; }
     """
 
     class Changed(Message):
@@ -172,7 +171,7 @@ class FilterBar(Vertical):
         self._underline.span = (error.span or (0, len(self.text))) if error is not None else None
         self.input.refresh()
         if error is not None:
-            self._show_hint(f"{error.message} {error.hint}".strip(), error=True)
+            self._show_hint(self._candidates() if self.is_open else "", f"{error.message} {error.hint}".strip())
         self._show_count()
 
     def show_note(self, sentence: str) -> None:
@@ -187,11 +186,12 @@ class FilterBar(Vertical):
             text = self._count + ("  Enter keep" if self.is_open else "")
         self.query_one(".count", Static).update(text)
 
-    def _show_hint(self, text: str, *, error: bool = False) -> None:
+    def _show_hint(self, text: str, wrong: str = "") -> None:
+        """Say what could stand there, or why nothing is selected; below it, what is wrong."""
         hint = self.query_one(".hint", Static)
-        hint.set_class(bool(text), "-shown")
-        hint.set_class(error, "-error")
-        hint.update(Content(text))
+        hint.set_class(bool(text or wrong), "-shown")
+        lines = [Content(text), Content.styled(wrong, "$text-error")]
+        hint.update(Content("\n").join(line for line in lines if line))
 
     def _candidates(self) -> str:
         completion = self._complete(self.text, self.input.cursor_position)
