@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.calibrate.plane import FloatArray
+from safelight.calibrate.polynomial_fit import clip_limit
 
 __all__ = ["Agreement", "Problem", "Rules", "fit_agreeing", "select_model"]
 
@@ -27,6 +28,7 @@ ROUNDS = 20
 LOST = 25.0  # loss, in squared standard deviations, beyond which a CCD is simply wrong
 SINGULAR = 1e10  # condition number, of equations with a unit diagonal, that determine nothing
 FEWEST_THAT_SCATTER = 3
+WIDE = 2.0  # a scatter beyond so many times the assumed one has to be believed to few CCDs
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ def fit_agreeing(problem: Problem, rules: Rules) -> Agreement:
         scatter = _scatter(problem, agree, problem.distance(residual), prediction, scatter, rules)
         residual, prediction = _left_out(problem, agree, scatter)
         distance = problem.distance(residual)
-        new = _inside(distance, np.sqrt(prediction + problem.own_variance(scatter)), rules)
+        sigma = np.sqrt(prediction + problem.own_variance(scatter))
+        new = distance <= np.maximum(rules.tolerance, _n_sigma(problem, agree, scatter, rules) * sigma)
         settled = np.array_equal(new, agree) or new.tobytes() in seen
         seen.add(agree.tobytes())
         if not settled:
@@ -158,8 +161,11 @@ def fit_agreeing(problem: Problem, rules: Rules) -> Agreement:
     )
 
 
-def _inside(distance: FloatArray, sigma: FloatArray, rules: Rules) -> BoolArray:
-    return np.asarray(distance <= np.maximum(rules.tolerance, rules.n_sigma * sigma))
+def _n_sigma(problem: Problem, agree: BoolArray, scatter: float, rules: Rules) -> float:
+    """Standard deviations that make a CCD wrong: more, by Student's t, where few CCDs say that they scatter widely."""
+    share = max(0.0, 1.0 - (WIDE * rules.scatter / scatter) ** 2)
+    freedom = rules.weight + problem.axes * int(agree.sum()) - problem.n_parameters
+    return rules.n_sigma + share * (clip_limit(rules.n_sigma, max(int(freedom), 1)) - rules.n_sigma)
 
 
 def _normal(problem: Problem, scatter: float) -> tuple[FloatArray, FloatArray]:
