@@ -239,7 +239,10 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         """Reruns or runs have changed."""
         if self.session is None or event.feed is not self.feed:
             return
+        before, now = self.session.feed.trouble, event.snapshot.trouble
         selection = self.session.set_feed(event.snapshot)
+        if now != before:
+            self.say(now or "The repository can be read again.", severity="error" if now else "information")
         self.tell("feed", *(("selection",) if selection else ()))
         self._typed.release()  # frames and reruns are known
         self.night.take(event.snapshot)
@@ -486,6 +489,12 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         from safelight_tui.widgets.notices_dialog import NoticesDialog
 
         self.push_screen(NoticesDialog(list(self.night.notices)))
+
+    def action_page_log(self) -> None:
+        """Hand the terminal to $PAGER on a log."""
+        from safelight_tui.screens.paging import page_log
+
+        page_log(self)
 
     def action_suspend_to_shell(self) -> None:
         """Hand the terminal to a shell in the repository."""

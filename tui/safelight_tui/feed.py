@@ -86,6 +86,7 @@ class Feed(threading.Thread):
         self._told_at = 0.0
         self._rounds = 0
         self.snapshot = NOTHING_KNOWN
+        self._read: tuple[Mapping[str, RerunView], Holdings] = self.snapshot.reruns, self.snapshot.holdings
 
     @property
     def rounds(self) -> int:
@@ -106,20 +107,32 @@ class Feed(threading.Thread):
         """Go round."""
         while not self._stop_asked.is_set():
             self._nudged.clear()
-            try:
-                self._read_catalogue()
-                reruns, holdings = self._read_reruns(), self._read_holdings()
-                trouble = ""
-            except (SafelightError, OSError) as error:
-                reruns, holdings = self.snapshot.reruns, self.snapshot.holdings
-                trouble = error.message if isinstance(error, SafelightError) else f"{error}."
-            except Exception as error:  # the feed must outlive what it reads
-                LOG.exception("the feed failed")
-                reruns, holdings = self.snapshot.reruns, self.snapshot.holdings
-                trouble = f"{type(error).__name__}: {error}."
+            # Runs are followed also while the registry is away.
+            no_frames = self._attempt(self._read_catalogue)
+            no_reruns = self._attempt(self._read_reruns_and_holdings)
+            reruns, holdings = (self.snapshot.reruns, self.snapshot.holdings) if no_reruns else self._read
+            trouble = no_frames or no_reruns
             self._tell(reruns, holdings, trouble)
             self._rounds += 1
             self._nudged.wait(_LIVE_S if self.snapshot.live_runs else _IDLE_S)
+
+    @staticmethod
+    def _attempt(read: Callable[[], None]) -> str:
+        """Why something cannot be read, in a sentence; empty when it can."""
+        try:
+            read()
+        except SafelightError as error:
+            return error.message
+        except OSError as error:
+            place = f"{error.filename} " if error.filename else ""
+            return f"{place}cannot be read: {error.strerror or error}."
+        except Exception as error:  # the feed must outlive what it reads
+            LOG.exception("the feed failed")
+            return f"{type(error).__name__}: {error}."
+        return ""
+
+    def _read_reruns_and_holdings(self) -> None:
+        self._read = self._read_reruns(), self._read_holdings()
 
     def _tell(self, reruns: Mapping[str, RerunView], holdings: Holdings, trouble: str) -> None:
         old = self.snapshot

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def _pixels() -> np.ndarray:
     return np.asarray(star + rng.normal(200.0, 5.0, SHAPE), np.float32)
 
 
-def make_everything(folder: Path) -> Path:
+def _make_everything(folder: Path) -> Path:
     """Four frames; two reruns in which one is done, one has a caveat, one failed and one is being done by process
     `os.getpid()`, with a log.
     """
@@ -104,5 +105,11 @@ def _begin_run(rerun: Path, row: dict[str, object]) -> None:
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """See `make_everything`; tests mark in it, but take nothing away."""
-    return make_everything(tmp_path_factory.mktemp("everything"))
+    """See `_make_everything`; tests mark in it, but take nothing away."""
+    return _make_everything(tmp_path_factory.mktemp("everything"))
+
+
+@pytest.fixture
+def make_everything() -> Callable[[Path], Path]:
+    """Make one that may be spoiled."""
+    return _make_everything

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 from collections.abc import Callable
@@ -210,3 +211,55 @@ def test_pasted_lines_and_sequences_run_nothing_wherever_they_go(
     assert b"Traceback" not in terminal.output
     os.kill(terminal.pid, signal.SIGTERM)
     assert terminal.status() == 128 + signal.SIGTERM
+
+
+def test_what_is_taken_away_or_spoiled_under_an_open_application_is_said_and_comes_back(
+    open_: Start, make_everything: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    root = make_everything(tmp_path)
+    registry = root / "registry.sqlite3"
+    terminal = open_(root, columns=120, rows=40)
+    terminal.wait_for_text("4 of 4").wait_for_text("rerun/second")
+
+    content = registry.read_bytes()
+    registry.unlink()
+    terminal.wait_for_text("registry.sqlite3")  # a word: sentences wrap
+    registry.write_bytes(b"this is no database\x1b[2J" * 400)
+    terminal.wait_for_text("database")
+    assert any("636343260" in line for line in terminal.screen)
+    registry.write_bytes(content)
+    terminal.wait_for_text("can be read again")
+    terminal.wait_for_text("4 of 4")
+
+    journal = next((root / "rerun" / "second" / ".safelight" / "journal").glob("*.jsonl"))
+    with journal.open("ab") as file:
+        file.write(b'{"event": "stage", "time": "never", "ccd": [1]}\n{"event": "nonsense"}\n\xff\x00[bold]\x1b[2J\n{"eve')
+    for keys, text in ((b"3", "second"), (b"4", "line 3"), (b"6", "3 of 3"), (b"1", "4 of 4")):
+        terminal.send(keys)
+        terminal.wait_for_text(text)
+
+    shutil.rmtree(root / "rerun" / "second")
+    terminal.wait_for(lambda t: not any("rerun/second" in line for line in t.screen) and "4 of 4" in "".join(t.screen))
+    for keys, text in ((b"6", "first"), (b"3", "first"), (b"4", "first"), (b"1", "4 of 4")):
+        terminal.send(keys)
+        terminal.wait_for_text(text)
+    assert b"Traceback" not in terminal.output
+    assert b"\x1b[2J" not in terminal.output
+    leave(terminal)
+
+
+def test_a_truncated_ledger_and_frames_cut_short_are_said_in_sentences(
+    open_: Start, make_everything: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    root = make_everything(tmp_path)
+    ledger = root / "rerun" / "second" / ".safelight" / "datasets.sqlite3"
+    ledger.write_bytes(ledger.read_bytes()[:5000])
+    for path in (root / "rerun" / "first").rglob("*.fits"):
+        path.write_bytes(path.read_bytes()[:4000])
+    terminal = open_(root, columns=120, rows=40)
+    terminal.wait_for_text("4 of 4")
+    for keys, text in ((b"6", "second"), (b"1g", "4 of 4"), (b"i", "no image"), (b"1", "4 of 4")):
+        terminal.send(keys)
+        terminal.wait_for_text(text)
+    assert b"Traceback" not in terminal.output
+    leave(terminal)
