@@ -57,6 +57,7 @@ class OrderedKeys:
         self._begun = False
         self._held: asyncio.Event | None = None
         self._dispatched = 0
+        self._painted: MessagePump | None = None
 
     def watch(self) -> None:
         """Count what is dispatched in this application; to be called before the first widget begins its work."""
@@ -124,8 +125,11 @@ class OrderedKeys:
                 return
             if self._dispatched != before:
                 continue
-            to_paint = [s for s in self._app.screen_stack[-1:] if s._callbacks or s._layout_required]
-            if not to_paint or not await self._all_come_to(to_paint, MessagePump.call_after_refresh):
+            top = self._app.screen_stack[-1:]
+            if not top or top[0] is self._painted:
+                return
+            self._painted = top[0]  # one that has just come into view has no sizes yet, and no cursor to move
+            if not await self._all_come_to(top, MessagePump.call_after_refresh):
                 return
 
     def _pumps(self) -> list[MessagePump]:
