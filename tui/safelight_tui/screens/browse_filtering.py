@@ -26,6 +26,7 @@ class BrowseFiltering(ModeScreen):
         super().__init__()
         self.stale = False
         """Whether the rows in view are not those of the text in the bar, which is invalid."""
+        self._row_before: int | None = None
 
     # --- what the rest of the screen gives --------------------------------------------------------------------------
 
@@ -65,7 +66,7 @@ class BrowseFiltering(ModeScreen):
 
     def action_filter(self) -> None:
         """Open the filter bar."""
-        session = self.session
+        session, self._row_before = self.session, self.table.row_id
         self.bar.open(self.shell.remembered.of(session.root).history if session is not None else ())
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
@@ -99,8 +100,11 @@ class BrowseFiltering(ModeScreen):
         self.shell.save_state()
 
     def on_filter_bar_given_up(self, event: FilterBar.GivenUp) -> None:
-        """Back to the filter from before."""
+        """Back to the filter from before, and to the row."""
         self.apply(event.text)
+        place = self.table.model.place_of(self._row_before) if self._row_before is not None else None
+        if place is not None:
+            self.table.move_to(place)
         self.table.focus()
 
     def set_filter(self, text: str) -> None:
