@@ -233,7 +233,9 @@ def test_what_is_taken_away_or_spoiled_under_an_open_application_is_said_and_com
 
     journal = next((root / "rerun" / "second" / ".safelight" / "journal").glob("*.jsonl"))
     with journal.open("ab") as file:
-        file.write(b'{"event": "stage", "time": "never", "ccd": [1]}\n{"event": "nonsense"}\n\xff\x00[bold]\x1b[2J\n{"eve')
+        file.write(
+            b'{"event": "stage", "time": "never", "ccd": [1]}\n{"event": "nonsense"}\n\xff\x00[bold]\x1b[2J\n{"eve'
+        )
     for keys, text in ((b"3", "second"), (b"4", "line 3"), (b"6", "3 of 3"), (b"1", "4 of 4")):
         terminal.send(keys)
         terminal.wait_for_text(text)
@@ -258,7 +260,7 @@ def test_a_truncated_ledger_and_frames_cut_short_are_said_in_sentences(
         path.write_bytes(path.read_bytes()[:4000])
     terminal = open_(root, columns=120, rows=40)
     terminal.wait_for_text("4 of 4")
-    for keys, text in ((b"6", "second"), (b"1g", "4 of 4"), (b"i", "no image"), (b"1", "4 of 4")):
+    for keys, text in ((b"6", "second"), (b"1g", "4 of 4"), (b"i", "truncated"), (b"1", "4 of 4")):
         terminal.send(keys)
         terminal.wait_for_text(text)
     assert b"Traceback" not in terminal.output

@@ -131,8 +131,9 @@ class ImageScreen(BlinkingScreen):
 
     def _refused(self, error: SafelightError) -> None:
         self._shown = None
+        self.view.why_empty = f"{error.message} {error.hint}".strip()
         self.view.show(None)
-        self._say(f"{error.message} {error.hint}".strip())
+        self._say(self.view.why_empty)
         self.query_one("#pixel", Static).update("i another kind of image")
         self.refresh_footer()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -128,6 +129,7 @@ class ImageView(Widget, can_focus=True):
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
+        self.why_empty = ""  # a sentence, shown where there is no image
         self.picture = picture
         self.second: Picture | None = None
         self.view: View | None = None
@@ -249,8 +251,9 @@ class ImageView(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width, levels = self.size.width, self.levels()
         if levels is None or self.view is None or self.picture is None:
-            text = "no image" if y == self.size.height // 2 else ""
-            return Strip.blank(width, self._style()) if not text else self._note(text, width)
+            lines = textwrap.wrap(self.why_empty, max(20, width - 8)) or ["no image"]
+            line = y - (self.size.height - len(lines)) // 2
+            return self._note(lines[line], width) if 0 <= line < len(lines) else Strip.blank(width, self._style())
         drawn = dict(self._characters(self.view, self.picture).get(y, {}))
         for (column, row), (character, tone) in cursor_over(self.view, *self.cursor).items():
             if row == y and 0 <= column < width and (tone == "cursor" or column not in drawn):
