@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
 from pathlib import Path
 
 from rich.segment import Segment
@@ -16,57 +17,13 @@ from safelight.commands.shell import Parser
 from safelight.errors import ProcessingError, UsageError
 from safelight_tui.app import SafelightApp
 from safelight_tui.screenshots.drawing import FONT_HINT, Artist, find_font
+from safelight_tui.screenshots.live import RERUN, live_run
+from safelight_tui.screenshots.stops import STOPS, Stop
 
 __all__ = ["STOPS", "Stop", "cells_of", "main", "text_of", "visit"]
 
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 """How long a screen may take to show what a stop waits for."""
-WIDE, NARROW = (120, 40), (80, 24)
-
-
-@dataclass(frozen=True)
-class Stop:
-    """A picture: its name, the keys that lead to it from a fresh start, and text that must be readable then.
-
-    A step is the name of a key, or ``text:`` and characters to type, or ``wait:`` and text to wait for.
-    """
-
-    name: str
-    steps: tuple[str, ...]
-    expects: str
-    size: tuple[int, int] = WIDE
-    theme: str = "dark"
-    opened: bool = True  # False: started without a repository
-
-
-def _typed(text: str) -> tuple[str, str, str]:
-    return "/", f"text:{text}", "enter"
-
-
-STOPS: tuple[Stop, ...] = (
-    Stop("start", (), "choose a repository", opened=False),
-    Stop("browse", ("G",), "visit"),
-    Stop("filter", ("/", "text:filter=HSC-I ccd=16"), "Enter keep"),
-    Stop("facets", ("t",), "HSC-R"),
-    Stop("plan", ("p", "wait:ccd"), "bias"),
-    Stop("run-confirm", ("p", "wait:bias", "x"), "processCcd"),
-    Stop("run", ("3",), "rerun"),
-    Stop("logs", ("4",), "Logs"),
-    Stop("image", (*_typed("{ccd}"), "i", "wait:calexp", ")", ")", ")", "O"), "calexp"),
-    Stop(
-        "image-examine",
-        (*_typed("{ccd}"), "i", "wait:calexp", ")", ")", *("right",) * 20, *("up",) * 12, "r", "wait:FWHM"),
-        "FWHM",
-    ),
-    Stop("mosaic", (*_typed("{ccd}"), "i", "wait:calexp", "M", "wait:visit"), "visit"),
-    Stop("triage", ("6", "wait:fwhm"), "fwhm"),
-    Stop("triage-zeropoint", ("6", "wait:fwhm", "m"), "mag"),
-    Stop("palette", ("ctrl+p",), "Palette"),
-    Stop("help", ("?",), "Browse"),
-    Stop("image-red", (*_typed("{ccd}"), "i", "wait:calexp"), "calexp", theme="safelight"),
-    Stop("browse-80x24", ("G",), "visit", size=NARROW),
-    Stop("run-80x24", ("3",), "rerun", size=NARROW),
-)
 
 
 def cells_of(app: SafelightApp) -> list[list[Segment]]:
@@ -80,17 +37,18 @@ def text_of(app: SafelightApp) -> str:
     return "\n".join("".join(segment.text for segment in row).rstrip() for row in cells_of(app))
 
 
-async def _until(pilot: Pilot[None], app: SafelightApp, text: str, stop: Stop) -> None:
-    """Wait until nothing is being read and `text` can be read."""
+async def _until(pilot: Pilot[None], app: SafelightApp, pattern: str, stop: Stop) -> None:
+    """Wait until nothing is being read and what matches `pattern` can be read."""
     end = time.monotonic() + PATIENCE_S
     calm = 0
     while calm < 3:
         await pilot.pause()
         # Without a repository nothing is followed, so only the jobs count.
         reading = app.busy if stop.opened else app.jobs.busy
-        calm = calm + 1 if not reading and text in text_of(app) else 0
+        calm = calm + 1 if not reading and re.search(pattern, text_of(app)) else 0
         if time.monotonic() > end:
-            raise ProcessingError("NOT_SHOWN", f"{stop.name}: {text!r} was never shown; the screen is:\n{text_of(app)}")
+            shown = text_of(app)
+            raise ProcessingError("NOT_SHOWN", f"{stop.name}: {pattern!r} was never shown; the screen is:\n{shown}")
         await asyncio.sleep(0.05)
 
 
@@ -102,12 +60,14 @@ async def _walk(pilot: Pilot[None], app: SafelightApp, stop: Stop, words: Mappin
         if kind == "text" and text:
             await pilot.press(*(_character_to_key(character) for character in text.format_map(words)))
         elif kind == "wait" and text:
+            await _until(pilot, app, re.escape(text), stop)
+        elif kind == "match" and text:
             await _until(pilot, app, text, stop)
         else:
             await pilot.press(step if len(step) > 1 else _character_to_key(step))
         await _until(pilot, app, "", stop)
     await asyncio.sleep(0.2)  # what settles a moment after the cursor does
-    await _until(pilot, app, stop.expects, stop)
+    await _until(pilot, app, re.escape(stop.expects), stop)
 
 
 async def visit(stop: Stop, root: Path, rerun: str, words: Mapping[str, str]) -> list[list[Segment]]:
@@ -120,7 +80,7 @@ async def visit(stop: Stop, root: Path, rerun: str, words: Mapping[str, str]) ->
     """
     with tempfile.TemporaryDirectory() as folder:
         app = SafelightApp(root if stop.opened else None, state_file=Path(folder) / "state.json")
-        app.remembered.of(root).rerun = rerun
+        app.remembered.of(root).rerun = RERUN if stop.live else rerun
         app.remembered.opened(root)
         app.theme = stop.theme
         async with app.run_test(size=stop.size) as pilot:
@@ -150,6 +110,12 @@ def _parser() -> Parser:
     parser.add_argument(
         "--ccd", metavar="ID", default="visit=903334 ccd=16", help="data ID of the CCD whose pixels are shown"
     )
+    parser.add_argument(
+        "--live",
+        metavar="ID",
+        default="visit=903334..903346",
+        help="data IDs of the run that is shown at work",
+    )
     parser.add_argument("--only", metavar="NAME", action="append", help="only this picture; may be repeated")
     parser.add_argument("--font", metavar="FILE", type=Path, help="a monospace TrueType font")
     return parser
@@ -163,7 +129,7 @@ def main(arguments: Sequence[str]) -> int:
     ConfigurationError
         NO_FONT, NO_PILLOW.
     UsageError
-        BAD_OPTION: a picture that there is not.
+        BAD_OPTION: a picture that there is not; RERUN_EXISTS.
     ProcessingError
         NOT_SHOWN.
     """
@@ -179,7 +145,8 @@ def main(arguments: Sequence[str]) -> int:
     for stop in STOPS:
         if options.only and stop.name not in options.only:
             continue
-        cells = asyncio.run(visit(stop, root, options.rerun, {"ccd": options.ccd}))
+        with live_run(root, options.live) if stop.live else nullcontext():
+            cells = asyncio.run(visit(stop, root, options.rerun, {"ccd": options.ccd}))
         size = _save(artist, cells, stop, options.out)
         total += size
         print(f"{options.out / stop.name}.png {size / 1000:.0f} kB")
