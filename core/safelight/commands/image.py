@@ -42,18 +42,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--overlay", action="store_true", help="draw sources, matches and reference stars")
     parser.add_argument("--stretch", choices=_STRETCHES, default="linear", help="(default: linear)")
     parser.add_argument("--colours", "--colors", choices=_COLOURS, default="grey", help="(default: grey)")
-    parser.add_argument("--limits", nargs=2, type=float, metavar=("LOW", "HIGH"), help="ADU (default: zscale)")
+    limits = parser.add_mutually_exclusive_group()
+    limits.add_argument("--limits", nargs=2, type=float, metavar=("LOW", "HIGH"), help="ADU (default: zscale)")
+    limits.add_argument("--percent", type=float, metavar="P", help="limits that hold the middle P per cent (100: all)")
     parser.add_argument("--columns", type=int, metavar="N", help="width on the terminal in characters")
     parser.add_argument("--size", type=int, default=2048, metavar="N", help="longer side of a PNG (default: 2048)")
+    parser.add_argument("--send", action="store_true", help="send the file to a running DS9 or TOPCAT (SAMP) instead")
     options = parser.parse_args(arguments_of(argv))
     _check(options)
-    export = _exporter()
+    export = _sender() if options.send else _exporter()
     from safelight.commands.opening import open_butler
     from safelight.processccd.viewing import read_pixels, read_positions
 
     butler = open_butler(options.input, rerun=options.rerun, calib=options.calib)
     pixels = read_pixels(butler, options.kind, _one(butler, options.ids))
-    wanted = options.overlay or (options.output is not None and options.output.suffix == ".reg")
+    wanted = not options.send and (options.overlay or (options.output is not None and options.output.suffix == ".reg"))
     positions = read_positions(butler, pixels) if wanted else []
     print(export(pixels, positions, options), file=sys.stderr)
     return 0
@@ -66,6 +69,10 @@ def _check(options: Any) -> None:
         value = getattr(options, name)
         if value is not None and not 4 <= value <= 20000:
             raise UsageError("BAD_OPTION", f"--{name} {value} is not between 4 and 20000.")
+    if options.percent is not None and not 0 < options.percent <= 100:
+        raise UsageError("BAD_OPTION", f"--percent {options.percent:g} is not above 0 and at most 100.")
+    if options.limits is not None and not options.limits[0] < options.limits[1]:
+        raise UsageError("BAD_OPTION", "The first of the two --limits must be the smaller.")
 
 
 def _one(butler: Any, ids: list[str]) -> dict[str, Any]:
@@ -79,18 +86,38 @@ def _one(butler: Any, ids: list[str]) -> dict[str, Any]:
     return rows[0]
 
 
-def _exporter() -> Any:
-    """What draws: it belongs to the application, which the library does without."""
+def _need_application() -> None:
+    """What draws and sends belongs to the application, which the library does without."""
     if importlib.util.find_spec("safelight_tui") is None:
         raise UsageError("NO_APPLICATION", "The terminal application is not installed; it draws the images.")
+
+
+def _sender() -> Any:
+    _need_application()
+    samp: Any = importlib.import_module("safelight_tui.export.samp")
+
+    def send(pixels: Any, positions: Any, options: Any) -> str:
+        if pixels.path is None:
+            raise UsageError("NO_FILE", f"{pixels.name} has no file: it is {pixels.origin}.", "Save it: -o NAME.png")
+        count = samp.send_fits(pixels.path, pixels.name)
+        return f"{pixels.name} sent to {count} program{'s' if count > 1 else ''}"
+
+    return send
+
+
+def _exporter() -> Any:
+    _need_application()
     headless: Any = importlib.import_module("safelight_tui.export.headless")
     png: Any = importlib.import_module("safelight_tui.export.png")
     palette: Any = importlib.import_module("safelight_tui.pixels.palette")
     scaling: Any = importlib.import_module("safelight_tui.pixels.scaling")
 
     def export(pixels: Any, positions: Any, options: Any) -> str:
+        limits = tuple(options.limits) if options.limits else None
+        if options.percent is not None:
+            limits = scaling.limits_holding(pixels.image, options.percent)
         look = png.Look(
-            tuple(options.limits) if options.limits else None,
+            limits,
             scaling.Stretch(options.stretch),
             palette.Colours(options.colours),
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 import numpy as np
 import pytest
@@ -326,9 +328,49 @@ def test_the_command_prints_and_saves_the_same_image(
     assert any("o" in line for line in lines)
     assert main(["image", *at, "-o", str(tmp_path / "b.png"), "--stretch", "asinh", "--size", "80"]) == 0
     assert struct.unpack(">II", (tmp_path / "b.png").read_bytes()[16:24]) == (80, 60)
-    assert main(["image", *at, "-o", str(tmp_path / "b.txt")]) == 2
+    for wrong in (["-o", str(tmp_path / "b.txt")], ["--percent", "0"], ["--limits", "3", "3"]):
+        assert main(["image", *at, *wrong]) == 2
+    capsys.readouterr()
+    assert main(["image", *at, "--columns", "40", "--percent", "100"]) == 0
+    whole = pixels(0.0)
+    assert f"{whole.min():.5g} to {whole.max():.5g} ADU" in capsys.readouterr().err
     assert main(["image", str(frames), "raw", "--id", "filter=r"]) == 2
     assert "one is wanted" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore")  # of astropy's hub, about sockets that it leaves to Python to close
+def test_the_command_sends_the_file_to_a_program_on_the_hub_or_says_what_to_type_at_home(
+    frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from astropy.samp import SAMPHubServer, SAMPIntegratedClient
+
+    visit = min(row["visit"] for row in Butler(frames).query("").rows)
+    send = ["image", str(frames), "calexp", "--rerun", "first", "--id", f"visit={visit}", "--send"]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SAMP_HUB", raising=False)
+    assert main(send) != 0
+    assert "scp " in capsys.readouterr().err
+    hub = SAMPHubServer(web_profile=False, lockfile=str(tmp_path / ".samp"), addr="localhost")
+    hub.start()
+    viewer = SAMPIntegratedClient(name="viewer", addr="localhost")
+    try:
+        viewer.connect()
+        came, loaded = threading.Event(), []
+
+        def load(key: str, sender: str, kind: str, parameters: dict[str, str], extra: object) -> None:
+            loaded.append(parameters["url"])
+            came.set()
+
+        viewer.bind_receive_notification("image.load.fits", load)
+        assert main(send) == 0
+        assert f"calexp {visit} 0 sent to 1 program\n" in capsys.readouterr().err
+        assert came.wait(10)
+        with fits.open(Path(unquote(urlparse(loaded[0]).path))) as file:  # what arrives is the image itself
+            assert file[1].data.shape == SHAPE
+    finally:
+        if viewer.is_connected:
+            viewer.disconnect()
+        hub.stop()
 
 
 def test_a_terminal_without_graphics_gets_the_application_back_with_a_sentence(

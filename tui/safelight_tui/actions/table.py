@@ -171,7 +171,7 @@ def _image() -> Iterator[Action]:
     yield Action("mask_planes", c, ("p",), "Mask planes",
                  "List the mask planes with letters and counts, and choose which are drawn.", ("image",))
     yield Action("limits", c, ("s",), "Limits", "Next limits: zscale, 99.5, 99 or 95 per cent, min and max.",
-                 ("image",), command="safelight image --limits")
+                 ("image",), command="safelight image --percent")
     yield Action("manual_limits", c, ("S",), "Set limits", "Type the values shown as darkest and brightest.",
                  ("image",), command="safelight image --limits")
     yield Action("blink_on", c, ("b",), "Blink on", "Let two images take turns by themselves; again: stop.",
@@ -194,7 +194,8 @@ def _image() -> Iterator[Action]:
                  command="safelight image --output")
     yield Action("full_screen", c, ("F",), "Full screen", "Draw with the terminal's graphics (kitty or sixel).",
                  ("image", "suspendable"))
-    yield Action("send_samp", c, ("D",), "Send", "Send to a running DS9 or TOPCAT.", ("image",))
+    yield Action("send_samp", c, ("D",), "Send", "Send to a running DS9 or TOPCAT.", ("image",),
+                 command="safelight image --send")
 
 
 _LIST = ("moving", "searching")

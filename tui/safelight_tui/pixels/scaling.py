@@ -7,7 +7,18 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEVELS", "OUTSIDE", "Limits", "Stretch", "limits_between", "limits_of", "sample_of", "to_levels", "zscale"]
+__all__ = [
+    "LEVELS",
+    "OUTSIDE",
+    "Limits",
+    "Stretch",
+    "limits_between",
+    "limits_holding",
+    "limits_of",
+    "sample_of",
+    "to_levels",
+    "zscale",
+]
 
 LEVELS = 24
 """Levels of brightness: as many as the grey ramp of a terminal of 256 colours has."""
@@ -49,7 +60,7 @@ class Limits(Enum):
         return choices[(choices.index(self) + 1) % len(choices)] if self in choices else choices[0]
 
 
-_PERCENT = {Limits.PERCENT_99_5: 99.5, Limits.PERCENT_99: 99.0, Limits.PERCENT_95: 95.0}
+_PERCENT = {Limits.PERCENT_99_5: 99.5, Limits.PERCENT_99: 99.0, Limits.PERCENT_95: 95.0, Limits.ALL: 100.0}
 _SAMPLE_OF_PERCENTILES = 40_000
 
 
@@ -65,10 +76,15 @@ def limits_of(kind: Limits, image: NDArray[np.floating]) -> tuple[float, float]:
         raise ValueError("manual limits are the user's")
     if kind is Limits.ZSCALE:
         return zscale(sample_of(image))
-    if kind is Limits.ALL:
+    return limits_holding(image, _PERCENT[kind])
+
+
+def limits_holding(image: NDArray[np.floating], percent: float) -> tuple[float, float]:
+    """Limits that hold the middle `percent` of an image's pixels, by a sample of them; of all pixels for 100."""
+    if percent >= 100.0:
         finite = image[np.isfinite(image)]
         return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    return limits_between(sample_of(image, _SAMPLE_OF_PERCENTILES), _PERCENT[kind])
+    return limits_between(sample_of(image, _SAMPLE_OF_PERCENTILES), percent)
 
 
 def sample_of(image: NDArray[np.floating], count: int = 2500) -> NDArray[np.float64]:
