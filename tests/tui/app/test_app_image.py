@@ -178,6 +178,22 @@ async def test_each_mask_plane_is_listed_with_its_count_and_switched_by_itself(o
         await screen.shows("raw frames and mosaics have none")
 
 
+async def test_nothing_is_cut_in_the_lines_around_a_narrow_image(opened: Any, frames: Path) -> None:
+    async with opened(frames, size=(80, 24)) as screen:
+        await open_first(screen)
+        screen.app.screen.view.move_to(80, 59)
+        await screen.press("d")
+        await screen.shows("B: raw")
+        await screen.press("O", "O", "O", "O")
+        await screen.shows("overlay: everything")
+        about, pixel = (str(screen.app.screen.query_one(f"#{name}").content) for name in ("about", "pixel"))
+        assert len(about) <= 78
+        assert len(pixel) <= 78
+        assert "overlay: everything" in about
+        assert "x 80 y 59" in pixel
+        assert "INTRP CR" in pixel
+
+
 async def test_limits_are_chosen_by_key_or_typed(opened: Any, frames: Path) -> None:
     async with opened(frames) as screen:
         await open_first(screen)
@@ -189,7 +205,7 @@ async def test_limits_are_chosen_by_key_or_typed(opened: Any, frames: Path) -> N
         await screen.press("S", "ctrl+u")
         await screen.type("-5 120.5")
         await screen.press("enter")
-        await screen.shows("linear manual -5..120.5")
+        await screen.shows("linear manual", "-5..120.5")
         for wrong, sentence in (("5", "Two numbers are wanted"), ("9 1", "the smaller"), ("nan 1", "the smaller")):
             await screen.press("S", "ctrl+u")
             await screen.type(wrong)
@@ -197,7 +213,7 @@ async def test_limits_are_chosen_by_key_or_typed(opened: Any, frames: Path) -> N
             await screen.shows(sentence)
         assert view.picture.limits == (-5.0, 120.5)
         await screen.press("i")
-        await screen.shows("raw ", "linear manual -5..120.5")  # holds for what is shown next
+        await screen.shows("raw ", "linear manual", "-5..120.5")  # holds for what is shown next
         await screen.press("s")
         await screen.shows("linear zscale")
 

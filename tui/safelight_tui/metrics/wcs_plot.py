@@ -64,6 +64,7 @@ def wcs_plot(residuals: Residuals, *, every_star: bool | None = None) -> Draw:
         if means:
             kinds = [local_means(kinds, extent, room, height, "accent")]
         words = "means, with numbers of stars" if means else "o in fit, x kept out"
+        words += "" if every_star is None else " (e)"
         field = vector_field(kinds, room, height, extent=extent, unit="mas")
         if len(field) < 3:
             return field

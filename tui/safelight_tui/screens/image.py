@@ -222,7 +222,7 @@ class ImageScreen(BlinkingScreen):
         if self._mosaic is not None:
             line = mosaic_line(self._mosaic, x, y, value)
         elif self._shown is not None:
-            line = pixel_line(self._shown, x, y, value)
+            line = pixel_line(self._shown, x, y, value, self.size.width - 2)
         self.query_one("#pixel", Static).update(line)
 
     # --- mosaic -----------------------------------------------------------------------------------------------------

@@ -87,8 +87,6 @@ class PlottingScreen(ModeScreen):
         order = (None, True, False)
         self._every_star = order[(order.index(self._every_star) + 1) % len(order)]
         self._plot = "wcs"
-        words = {None: "as can be read", True: "every star", False: "local means"}[self._every_star]
-        self.notify(f"Residuals of the WCS: {words}", timeout=2)
         self._draw()
 
     # --- residuals --------------------------------------------------------------------------------------------------
