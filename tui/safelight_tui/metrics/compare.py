@@ -192,6 +192,6 @@ def _summary(
             decimals = _DECIMALS[name]
             middle, error, sigmas = median_difference(values, 0.5 * 10.0**-decimals)
             sign = "!" if sigmas > _CHANGED_SIGMAS and len(values) > 2 else ""
-            told = f"{_HEADS[name]} {sign}{_signed(middle, decimals)}±{number(error, decimals + 1)}"
+            told = f"{_HEADS[name]} {sign}{_signed(middle, decimals)}+/-{number(error, decimals + 1)}"
             parts.append(told.replace(" ", "\u00a0"))  # not to be parted at the end of a line
     return [*lines, "medians: " + "   ".join(parts)] if parts else lines

@@ -14,7 +14,7 @@ from safelight_tui.terminal.text import fit
 
 __all__ = ["wcs_numbers", "wcs_plot"]
 
-NUMBERS_WIDTH = 26
+NUMBERS_WIDTH = 27
 NARROWEST_FIELD = 40
 """Columns of the field beside which numbers may stand."""
 CELLS_A_VECTOR = 24
@@ -24,21 +24,22 @@ CELLS_A_VECTOR = 24
 def wcs_numbers(wcs: WcsResiduals) -> list[str]:
     """A small table, milliarcsec: of the stars kept out of the fit (they judge it) and of those in it.
 
-    Median and rms are of the distance; x and y are mean and rms about it along the axes of the CCD.
+    Median and rms are of the distance; x and y are means along the axes of the CCD, with the rms about them in
+    brackets.
     """
     groups = (wcs.reserved, wcs.used)
     known = np.isfinite(wcs.dx_mas) & np.isfinite(wcs.dy_mas)
     columns = [_numbers(wcs.dx_mas[group & known], wcs.dy_mas[group & known]) for group in groups]
-    names = ("mas", "stars", "median", "rms", "x", "y")
+    names = ("mas", "stars", "median", "rms", "x (rms)", "y (rms)")
     heads = (("x kept", "o fit"), *zip(*columns, strict=True))
-    return [f"{name:<6}{a:>10}{b:>10}" for name, (a, b) in zip(names, heads, strict=True)]
+    return [f"{name:<7} {a:>9} {b:>9}" for name, (a, b) in zip(names, heads, strict=True)]
 
 
 def _numbers(dx: NDArray[np.float64], dy: NDArray[np.float64]) -> list[str]:
     if not len(dx):
         return ["0", "--", "--", "--", "--"]
     length = np.hypot(dx, dy)
-    axes = [f"{values.mean():+.1f}±{values.std():.1f}" for values in (dx, dy)]
+    axes = [f"{values.mean():+.1f}({values.std():.1f})" for values in (dx, dy)]
     return [str(len(dx)), f"{np.median(length):.1f}", f"{np.sqrt(np.mean(length**2)):.1f}", *axes]
 
 
