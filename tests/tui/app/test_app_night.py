@@ -19,6 +19,7 @@ from safelight.processccd.alarms import parse_alarms
 from safelight.settings import Settings, read_settings
 from safelight_tui.runs.alarms import AlarmWatch
 from safelight_tui.runs.bells import Bells
+from safelight_tui.screens.paging import pager
 from safelight_tui.session.mount import MountWatch
 from safelight_tui.session.reruns import CcdState, FeedSnapshot, RerunView, RunView
 from safelight_tui.widgets.status import Status
@@ -343,3 +344,57 @@ async def test_screen_filter_and_frame_come_back_at_the_next_start(
         if mode != "triage":  # its table has rows of its own
             await screen.press("1")
             assert screen.app.session.cursor_row == where
+
+
+# --- why it failed, and its log ---------------------------------------------------------------------------------------
+
+
+async def test_enter_on_a_failure_says_why_in_triage_and_l_leads_to_the_log(
+    opened: Any, repository: Path, tmp_path: Path
+) -> None:
+    log = repository / "rerun" / "first" / "logs" / "run-1" / "visit-903986-ccd-100.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("".join(f"line {number} [bold]\n" for number in range(40)))
+    async with opened(repository) as screen:
+        await screen.press("6")
+        await screen.shows("NO_FLAT")
+        await screen.press("right_square_bracket")
+        while "100" not in str(screen.app.screen.current):
+            await screen.press("j")
+        await screen.press("enter")
+        await screen.shows("FAILED NO_FLAT", "in isr: No flat HSC-I.", "hint  Build one.", "line 20 [bold]")
+        assert "line 19" not in screen.picture
+        await screen.press("L")
+        await screen.settle(lambda: screen.app.current_mode == "logs")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [("less -S '-P log'", ["less", "-S", "-P log"]), ("most", ["most"]), ("", None), ("less 'unclosed", None)],
+)
+def test_the_pager_is_the_users(said: str, words: list[str] | None) -> None:
+    assert pager({"PAGER": said}) == (words or pager({}))
+    assert pager({}) in (["less"], ["more"])
+
+
+def test_a_log_is_read_in_the_users_pager_and_the_screen_comes_back(
+    repository: Path, tmp_path: Path, start_terminal: Callable[..., Any]
+) -> None:
+    log = repository / "rerun" / "first" / "logs" / "run-1" / "visit-903986-ccd-100.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("the one line of this log\n")
+    program = tmp_path / "page it"
+    program.write_text('#!/bin/sh\necho "PAGING $1"; cat "$2"; read answer\n')
+    program.chmod(0o755)
+    homes = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("STATE", "CONFIG", "DATA")}
+    source = f"import sys; from safelight_tui.main import main; sys.exit(main([{str(repository)!r}]))"
+    terminal = start_terminal(source, 100, 30, PAGER=f"'{program}' -x", **homes)
+    terminal.wait_for_text("FAILED NO_FLAT", 30)
+    terminal.send(b"g]")  # the first problem is the failure
+    terminal.wait_for_text("visit=903986 ccd=100", 15)
+    terminal.send(b"V")
+    terminal.wait_for_text("PAGING -x", 15).wait_for_text("the one line of this log", 15)
+    terminal.send(b"\r")
+    terminal.wait_for_text("1Browse", 15)
+    terminal.send(b":q\r")
+    assert terminal.status(20) == 0

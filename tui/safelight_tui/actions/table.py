@@ -25,7 +25,11 @@ def _everywhere() -> Iterator[Action]:
     yield Action("help", c, ("?", "f1"), "Help", "Show the keys and the purpose of the pane in focus.", shown=True)
     yield Action("suspend_to_shell", c, ("!",), "Shell", "Open a shell in the repository; leave it to return.",
                  ("suspendable",))
-    yield Action("messages", c, ("W",), "What rang", "Show what has rung: failures, ends of runs, alarms; with the time.")
+    yield Action("page_log", c, ("V",), "Log in pager",
+                 "Read the log in view, or that of the CCD under the cursor, with $PAGER; leave it to return.",
+                 ("suspendable",), command="safelight logs")
+    yield Action("messages", c, ("W",), "What rang",
+                 "Show what has rung, with the time: failures, ends of runs, alarms.")
     yield Action("redraw", c, ("ctrl+l",), "Redraw", "Paint the whole screen again.")
     yield Action("close", c, ("backspace",), "Close", "Go back to what was open before.")
     yield Action("back", c, ("q",), "Back",

@@ -122,6 +122,10 @@ class LogsScreen(LogFiltering):
         """Show the log of the row."""
         self._open()
 
+    def log_in_view(self) -> Path | None:
+        """The one that is shown."""
+        return self._path
+
     def on_line_table_row_opened(self, event: LineTable.RowOpened) -> None:
         """Read it."""
         self.query_one(LogView).focus()

@@ -20,6 +20,7 @@ How to add a screen
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
@@ -101,6 +102,19 @@ class ModeScreen(Screen[None]):
     def holding(self) -> Collection[str]:
         """Conditions of `safelight_tui.actions.registry.CONDITIONS` that hold because of this screen."""
         return ()
+
+    def log_in_view(self) -> Path | None:
+        """The log that a pager is to show: of the CCD under the cursor, in the chosen rerun."""
+        session = self.session
+        rerun = session.rerun if session is not None else None
+        row = session.cursor_row if session is not None else None
+        if session is None or rerun is None or row is None or row >= session.catalogue.size:
+            return None
+        from safelight.processccd.logs import ccd_log, log_folder
+
+        state = session.state(row)
+        run = state.run if state is not None else ""
+        return log_folder(rerun.path, run) / ccd_log(session.catalogue.name(row)) if run else None
 
     def followed_panes(self) -> Collection[Widget]:
         """Panes whose cursor goes to the newest visit while that is followed: moving in one of them pauses it."""

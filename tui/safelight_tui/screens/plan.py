@@ -15,12 +15,14 @@ from safelight_tui.actions import ACTIONS
 from safelight_tui.catalogue import Bitset
 from safelight_tui.runs.request import free_rerun_name
 from safelight_tui.screens.plan_choices import ChoosingScreen
+from safelight_tui.screens.why import tell_why
 from safelight_tui.session.reruns import SCRATCH
 from safelight_tui.session.session import id_text
 from safelight_tui.widgets.line_input import LineInput
 from safelight_tui.widgets.line_table import LineTable
 from safelight_tui.widgets.plan_detail import head, plan_lines, plan_summary
 from safelight_tui.widgets.plan_model import SORTS, PlanModel
+from safelight_tui.widgets.status import Status
 from safelight_tui.widgets.text_pane import TextLine, TextPane
 
 if TYPE_CHECKING:
@@ -241,8 +243,14 @@ class PlanScreen(ChoosingScreen):
         self._fill()
 
     def on_line_table_row_opened(self, event: LineTable.RowOpened) -> None:
-        """Read why."""
-        self.query_one("#plan-detail").focus()
+        """Say why it failed in the rerun; of others, read what the plan says."""
+        session, ccd, picture = self.session, self.ccd, self.picture
+        rerun = session.feed.reruns.get(picture.request.rerun) if session is not None and picture is not None else None
+        state = rerun.states.get(ccd.key) if rerun is not None and ccd is not None else None
+        if rerun is not None and ccd is not None and state is not None and state.status is Status.FAILED:
+            tell_why(self.shell, rerun.path, ccd.key, state)
+        else:
+            self.query_one("#plan-detail").focus()
 
     def action_filter(self) -> None:
         """Filter the plan."""
