@@ -98,6 +98,46 @@ async def test_a_run_started_elsewhere_is_shown_in_the_focal_plane(
         await screen.shows("visit 2/2", "001.")
 
 
+async def test_problems_are_gone_through_over_all_visits(
+    opened: Any, repository: Path, begin: Callable[..., Any], process: Any
+) -> None:
+    journal = begin(CCDS, process.pid)
+    play(journal)
+    last = {"visit": 904014, "ccd": 1}
+    failure = {"step": "read", "code": "RAW_EMPTY", "message": "It is empty.", "hint": ""}
+    journal.write(events.CcdFinished, ccd="visit=904014 ccd=1", data_id=last, status="failed", failure=failure)
+    async with opened(repository) as screen:
+        await screen.press("3")
+        await screen.shows("rerun first   running   3/4 D1 F2")
+        for visit, ccd, code in ((904014, 1, "RAW_EMPTY"), (903986, 22, "NO_FLAT"), (904014, 1, "RAW_EMPTY")):
+            await screen.press("right_square_bracket")
+            await screen.shows(f"{visit} {ccd} | ", code)
+        await screen.press("left_square_bracket")
+        await screen.shows("903986 22 | ")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_camera_of_one_ccd_has_a_list_in_place_of_a_focal_plane(
+    opened: Any,
+    repository: Path,
+    begin: Callable[..., Any],
+    process: Any,
+    size: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cells = camera_cells(load_instrument("generic"))
+    assert len(cells) == 1
+    monkeypatch.setattr("safelight_tui.runs.camera.camera_cells", lambda instrument: cells)
+    play(begin(CCDS, process.pid))
+    async with opened(repository, size=size) as screen:
+        await screen.press("3")
+        await screen.shows("visit ccd state", "fwhm_arcsec", "0.72", "failed", "NO_FLAT: There is no flat")
+        assert not screen.app.screen.query_one("#run-plane").display
+        assert screen.app.focused.id == "run-table"
+        await screen.press("g", "j", "enter")
+        await screen.shows("What happened", "FAILED NO_FLAT")
+
+
 async def test_pause_cancel_and_cancel_now_ask_the_run(
     opened: Any, repository: Path, begin: Callable[..., Any], process: Any
 ) -> None:

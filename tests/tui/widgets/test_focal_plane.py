@@ -153,19 +153,6 @@ async def test_keys_move_spatially() -> None:
         assert host.plane.cursor == 111
 
 
-async def test_problem_keys_go_round() -> None:
-    host = Host(FocalPlane(hsc_like()))
-    async with host.run_test(size=(80, 24)) as pilot:
-        await pilot.press("]")
-        assert host.plane.cursor == 0
-        host.plane.update_cells({7: CellState(Status.FAILED), 90: CellState(Status.CAVEAT), 8: CellState(Status.DONE)})
-        visited = []
-        for key in ("]", "]", "]", "["):
-            await pilot.press(key)
-            visited.append(host.plane.cursor)
-        assert visited == [7, 90, 7, 90]
-
-
 async def test_a_click_puts_the_cursor_where_it_was() -> None:
     host = Host(FocalPlane(hsc_like()))
     async with host.run_test(size=(80, 24)) as pilot:

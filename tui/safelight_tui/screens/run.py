@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from pathlib import Path
 
 from textual import events
 from textual.app import ComposeResult
@@ -49,7 +50,11 @@ class RunScreen(ControllingScreen):
     RunScreen #run-log { height: 8; }
     RunScreen.-short #run-table { display: none; }
     RunScreen.-short #run-log { height: 1fr; }
-    RunScreen.-list #run-top, RunScreen.-list #run-plane, RunScreen.-list #run-side { height: 6; }
+    RunScreen.-list #run-plane { display: none; }
+    RunScreen.-list #run-top, RunScreen.-list #run-side { height: 6; }
+    RunScreen.-list.-short #run-top { display: none; }
+    RunScreen.-list #run-table { display: block; height: 1fr; }
+    RunScreen.-list.-short #run-log { height: 8; }
     """
 
     def compose_body(self) -> ComposeResult:
@@ -74,9 +79,9 @@ class RunScreen(ControllingScreen):
         self.set_class(event.size.height < TALL, "-short")
         self.call_after_refresh(self._show)
 
-    def first_pane(self) -> FocalPlane:
-        """The focal plane."""
-        return self.query_one(FocalPlane)
+    def first_pane(self) -> FocalPlane | LineTable:
+        """The focal plane; of a camera without one, the list."""
+        return self.query_one(LineTable) if self.lists_only else self.query_one(FocalPlane)
 
     def holding(self) -> Collection[str]:
         """What the run in view allows."""
@@ -138,6 +143,10 @@ class RunScreen(ControllingScreen):
         """Say what happened to the CCD."""
         self._why()
 
+    def log_in_view(self) -> Path | None:
+        """The log below the focal plane."""
+        return self.query_one(LogView).path
+
     def _why(self) -> None:
         run, session = self.run_view, self.session
         if run is None or session is None or self._ccd not in run.ccds:
@@ -147,24 +156,24 @@ class RunScreen(ControllingScreen):
         session.cursor_row = session.cursor_row if row is None else row  # where the dialog's keys lead to
         tell_why(self.shell, run.journal.parents[2], self._ccd, replace(state, run=run.run))
 
-    def _step(self, wanted: Callable[[CcdState], bool], step: int) -> None:
+    def _step(self, wanted: Callable[[CcdState], bool], step: int, *, around: bool = False) -> None:
         run = self.run_view
         if run is None:
             return
-        names = list(run.ccds)
+        names = list(run.ccds)[::step]
         here = names.index(self._ccd) if self._ccd in names else 0
-        order = names[here + 1 :] if step > 0 else names[:here][::-1]
+        order = [*names[here + 1 :], *(names[:here] if around else ())]
         found = next((name for name in order if wanted(run.ccds[name])), None)
         if found is not None:
             self._go_to(found)
 
     def action_next_problem(self) -> None:
-        """The next failure or caveat."""
-        self._step(lambda state: state.status.problem, 1)
+        """The next failure or caveat, of any visit, round and round."""
+        self._step(lambda state: state.status.problem, 1, around=True)
 
     def action_previous_problem(self) -> None:
         """The one before."""
-        self._step(lambda state: state.status.problem, -1)
+        self._step(lambda state: state.status.problem, -1, around=True)
 
     def action_next_visit(self) -> None:
         """The next visit of the run."""
@@ -183,7 +192,7 @@ class RunScreen(ControllingScreen):
     def action_give_up(self) -> None:
         """Take the filter of the log away."""
         self.leave_log_filter()
-        self.query_one(FocalPlane).focus()
+        self.first_pane().focus()
 
     # --- what can be done -------------------------------------------------------------------------------------------
 

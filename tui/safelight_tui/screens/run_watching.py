@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_METRIC", "WatchingScreen"]
 
 DEFAULT_METRIC = "fwhm_arcsec"
+MOST_LISTED = 4
+"""CCDs up to which a camera has a list and no focal plane."""
 _SHORT = {
     Status.WAITING: "wait",
     Status.READ: "read",
@@ -56,6 +58,11 @@ class WatchingScreen(LogFiltering, LaunchingScreen):
         self._asked: dict[tuple[str, str], str] = {}
         self._follow = True
         self._shown_run: tuple[str, str] | None = None
+
+    @property
+    def lists_only(self) -> bool:
+        """Whether the camera has too few CCDs for a focal plane to tell anything: then the table takes its place."""
+        return self.has_class("-list")
 
     # --- which run --------------------------------------------------------------------------------------------------
 
@@ -97,7 +104,9 @@ class WatchingScreen(LogFiltering, LaunchingScreen):
             self._cells = cells
             plane = self.query_one(FocalPlane)
             plane.show(cells)
-            self.set_class(len(cells) <= 4, "-list")
+            self.set_class(len(cells) <= MOST_LISTED, "-list")
+            if self.lists_only and plane.has_focus:
+                self.query_one(LineTable).focus()
             self._show()
 
         self.shell.controller.ask(work, placed, group="camera")
@@ -232,9 +241,10 @@ class WatchingScreen(LogFiltering, LaunchingScreen):
 
     def _show_table(self, run: RunView) -> None:
         table = self.query_one(LineTable)
-        if self.has_class("-short"):
+        if self.has_class("-short") and not self.lists_only:
             return
-        model = RunModel(run, partial(self._now, run), table.size.width, partial(self._ringing, run))
+        metric = self._metric or DEFAULT_METRIC
+        model = RunModel(run, partial(self._now, run), table.size.width, partial(self._ringing, run), metric)
         table.show(model)
         place = model.place_of_name(self._ccd)
         if place is not None and table.cursor != place:

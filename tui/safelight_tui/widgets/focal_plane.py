@@ -104,7 +104,7 @@ class FocalPlane(Widget, can_focus=True):
     }
     """
 
-    BINDINGS = ACTIONS.bindings("moving", "searching")
+    BINDINGS = ACTIONS.bindings("moving")
 
     CELL_SIZES: ClassVar[tuple[tuple[int, int], ...]] = ((4, 2), (4, 1), (2, 1))
 
@@ -308,25 +308,6 @@ class FocalPlane(Widget, can_focus=True):
     def action_move_last(self) -> None:
         """To the highest number."""
         self.cursor = max(self._cells, default=None)
-
-    def action_next_problem(self) -> None:
-        """To the next CCD that failed or has a caveat, by number, round and round."""
-        self._to_problem(1)
-
-    def action_previous_problem(self) -> None:
-        """To the previous one."""
-        self._to_problem(-1)
-
-    def _to_problem(self, step: int) -> None:
-        keys = sorted(self._cells)
-        if self.cursor not in self._cells:
-            return
-        here = keys.index(self.cursor)
-        for distance in range(1, len(keys)):
-            key = keys[(here + step * distance) % len(keys)]
-            if self._states[key].status.problem:
-                self.cursor = key
-                return
 
     def action_open(self) -> None:
         """Say that the CCD under the cursor is to be opened."""

@@ -27,6 +27,8 @@ class RunModel:
         Characters the table has.
     ringing : callable
         Sentences of the alarms that a CCD is beyond.
+    metric : str
+        The metric that has a column.
     """
 
     def __init__(
@@ -35,16 +37,19 @@ class RunModel:
         now: Callable[[], float],
         width: int = 80,
         ringing: Callable[[CcdState], Sequence[str]] = lambda state: (),
+        metric: str = "fwhm_arcsec",
     ) -> None:
         self._names = list(run.ccds) if run is not None else []
         self._states = list(run.ccds.values()) if run is not None else []
         self._now = now
         self._ringing = ringing
+        self._metric = metric
         self.columns: Sequence[Column] = (
             Column("visit", "visit", 7, right=True, frozen=True),
             Column("ccd", "ccd", 3, right=True, frozen=True),
             Column("state", "state", 18),
-            Column("stages", "stages", max(46, width - 36)),
+            Column("metric", metric[:11], 11, right=True),
+            Column("stages", "stages", max(30, width - 48)),
         )
 
     @property
@@ -79,10 +84,12 @@ class RunModel:
         alarms = self._ringing(state)
         tone = "bad" if alarms else state.tone
         sign = f"{ALARM_SIGN} " if alarms else ""
+        value = state.metrics.get(self._metric)
         return [
             Cell(str(state.data_id.get("visit", ""))),
             Cell(str(state.data_id.get("ccd", ""))),
             Cell(sign + state.status.word, tone),
+            Cell("--" if value is None else f"{value:.4g}", "dim" if value is None else ""),
             Cell("  ".join([_what(state, self._now()), *alarms]), tone),
         ]
 
