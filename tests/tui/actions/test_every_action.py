@@ -31,7 +31,7 @@ from safelight_tui.widgets.log_view import LogView
 from safelight_tui.widgets.text_pane import TextPane
 from safelight_tui.widgets.tree_view import TreeView
 
-REFUSED = {"suspend_to_shell", "full_screen", "blink"}
+REFUSED = {"suspend_to_shell", "page_log", "full_screen", "blink"}
 """Need a terminal to hand over, or a second image that is there; without it a sentence says so."""
 
 LAST = ("send_samp", "next_kind", "mosaic", "previous_ccd", "next_ccd")
