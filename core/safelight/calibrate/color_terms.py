@@ -12,7 +12,7 @@ from safelight.errors import ConfigurationError
 from safelight.instruments.model import ColorTerm
 from safelight.refcats import ReferenceCatalog
 
-__all__ = ["apply_color_term", "find_color_term", "magnitude_errors"]
+__all__ = ["MAG_PER_RELATIVE_FLUX", "apply_color_term", "find_color_term", "magnitude_errors"]
 
 MAG_PER_RELATIVE_FLUX = 2.5 / np.log(10.0)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.calibrate.association import mutual_nearest
+from safelight.calibrate.color_terms import MAG_PER_RELATIVE_FLUX
 from safelight.calibrate.config import CalibrateConfig
 from safelight.calibrate.corrected_wcs import plane_of
 from safelight.calibrate.depth import depth_5sigma, sky_rms
@@ -93,18 +94,19 @@ def solve_photometry(
     magnitudes = reference_magnitudes(catalog, exposure.filter_name, band, instrument, config, reference, instrumental)
     stars, how = photometric_stars(src, source, reference, magnitudes, catalog, photo_cal)
     zeropoint = fit_zeropoint(src, source, reference, stars, magnitudes, catalog, photo_cal)
+    error = math.hypot(zeropoint.error, MAG_PER_RELATIVE_FLUX * _common_flux_error(exposure))
     per_second = zeropoint.magnitude - 2.5 * math.log10(seconds)
     sky = sky_rms(exposure)
     caveats = list(magnitudes.caveats)
     caveats += _counts(zeropoint, photo_cal.fewStars)
     caveats += _plausible(per_second, exposure.filter_name, instrument, photo_cal.maxDeviation)
     return Photometry(
-        photo_calib=PhotoCalib(zeropoint.magnitude, zeropoint.error, zeropoint.n_stars),
+        photo_calib=PhotoCalib(zeropoint.magnitude, error, zeropoint.n_stars),
         used_rows=source[zeropoint.used],
         reserved_rows=source[zeropoint.reserved],
         metrics={
             "zeropoint_mag": per_second,
-            "zeropoint_error_mag": zeropoint.error,
+            "zeropoint_error_mag": error,
             "zeropoint_rms_mag": zeropoint.rms,
             "zeropoint_stars": float(zeropoint.n_stars),
             "depth_5sigma_mag": depth_5sigma(exposure, zeropoint.magnitude, sky),
@@ -122,6 +124,14 @@ def solve_photometry(
             "skyRmsAdu": sky,
         },
     )
+
+
+def _common_flux_error(exposure: Exposure) -> float:
+    """Relative error that the total fluxes of all stars have in common: of the light beyond the largest aperture."""
+    corrections = exposure.aperture_corrections
+    if corrections is None or FLUX not in corrections.fields:
+        return 0.0
+    return corrections.fields[FLUX].common_error
 
 
 def _counts(zeropoint: Zeropoint, few: int) -> list[Caveat]:

@@ -35,7 +35,7 @@ class Zeropoint:
     """A zeropoint and its stars; `used` and `reserved` are along the matches that were given."""
 
     magnitude: float  # AB, of 1 ADU over the whole exposure
-    error: float  # mag, 1 sigma, systematic floor included
+    error: float  # mag, 1 sigma, systematic floor included; of the stars, not of what all fluxes have in common
     rms: float  # mag, of stars outside the fit: reserved, or leave-one-out
     scatter: float  # mag, intrinsic scatter beyond the stars' own errors
     n_stars: int

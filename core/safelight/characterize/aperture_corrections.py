@@ -12,7 +12,7 @@ with the share of it that the annulus of the local sky has swallowed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,6 +180,8 @@ def fit_corrections(
     total_error: FloatArray,
     shape: tuple[int, int],
     config: MeasureApCorrConfig,
+    *,
+    common_error: float = 0.0,
 ) -> ApertureCorrections:
     """Fields of total over each of `fluxes`, Chebyshev polynomials over a frame of (height, width) `shape`.
 
@@ -188,6 +190,8 @@ def fit_corrections(
     fluxes : name -> StarFlux of n stars
     x, y, sky, total, total_error : (n,)
         Positions (pixels), local sky (ADU a pixel), total flux and its error (ADU).
+    common_error : float
+        Relative error that all of `total` have in common.
 
     Notes
     -----
@@ -202,7 +206,8 @@ def fit_corrections(
         ratio = total[good] / flux[good]
         # Both fluxes contain the same photons: only the noise of the larger aperture counts.
         relative = np.maximum(total_error[good], kind.error[good]) / total[good]
-        fields[name] = _fit_field(x[good], y[good], ratio, relative, shape, config)
+        field = _fit_field(x[good], y[good], ratio, relative, shape, config)
+        fields[name] = replace(field, common_error=common_error)
     return ApertureCorrections(fields)
 
 

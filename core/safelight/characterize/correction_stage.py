@@ -67,5 +67,8 @@ def measure_corrections(
         ),
     }
     total = light * growth.factor
-    corrections = fit_corrections(kinds, x, y, sky, total, error[used], exposure.shape, config)
+    extrapolated = growth.error / growth.factor if np.isfinite(growth.error) else 0.0
+    corrections = fit_corrections(
+        kinds, x, y, sky, total, error[used], exposure.shape, config, common_error=extrapolated
+    )
     return corrections, growth

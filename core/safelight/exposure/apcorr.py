@@ -19,6 +19,7 @@ class CorrectionField:
     height: int
     rms: float = 0.0  # scatter of the stars about the fit, as a fraction
     n_stars: int = 0
+    common_error: float = 0.0  # relative error that the factor has everywhere on the CCD
 
     def at(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
         """The factor at pixel positions (x, y)."""

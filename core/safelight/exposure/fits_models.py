@@ -107,6 +107,7 @@ def aperture_corrections_hdu(corrections: ApertureCorrections) -> bytes:
     table["height"] = np.array([f.height for f in fields.values()], dtype=np.int32)
     table["rms"] = np.array([f.rms for f in fields.values()], dtype=np.float64)
     table["n_stars"] = np.array([f.n_stars for f in fields.values()], dtype=np.int32)
+    table["common_error"] = np.array([f.common_error for f in fields.values()], dtype=np.float64)
     table["coefficients"] = grids
     table["coefficients"].description = "Chebyshev series [y degree, x degree] over the CCD mapped to -1..1"
     table.meta["EXTTYPE"] = "APCORR"
@@ -124,6 +125,7 @@ def aperture_corrections_from(table: Mapping[str, NDArray[Any]]) -> ApertureCorr
             height=int(table["height"][row]),
             rms=float(table["rms"][row]),
             n_stars=int(table["n_stars"][row]),
+            common_error=float(table["common_error"][row]) if "common_error" in table else 0.0,
         )
     return ApertureCorrections(fields)
 

@@ -20,7 +20,7 @@ from safelight.simulate.streams import Stream, generator
 if TYPE_CHECKING:
     from astropy.table import Table
 
-__all__ = ["GAIA_NAME", "PS1_NAME", "gaia_catalog", "ps1_catalog", "reference_sources"]
+__all__ = ["GAIA_NAME", "PS1_NAME", "add_common_errors", "gaia_catalog", "ps1_catalog", "reference_sources"]
 
 FloatArray = NDArray[np.float64]
 
@@ -102,6 +102,28 @@ def gaia_catalog(sources: SkySources, seed: int) -> Table:
         table[f"phot_{name}_mean_fluxErr"] = error
     _set_units(table)
     return table
+
+
+def add_common_errors(table: Table, seed: int, *, position_mas: float = 0.0, magnitude: float = 0.0) -> None:
+    """Draw the errors that neighbouring stars of a catalogue have in common, in place.
+
+    Parameters
+    ----------
+    table : Table
+        From `ps1_catalog` or `gaia_catalog`.
+    seed : int
+    position_mas : float
+        Standard deviation per axis of the shift of all positions.
+    magnitude : float
+        Standard deviation of the error of each band's zeropoint.
+    """
+    rng = generator(seed, Stream.REFERENCES, 3)
+    east, north = position_mas * _MAS * rng.standard_normal(2)
+    table["coord_ra"] += east / np.cos(table["coord_dec"])
+    table["coord_dec"] += north
+    for name in table.colnames:
+        if name.endswith("_flux"):
+            table[name] *= 10.0 ** (-0.4 * magnitude * rng.standard_normal())
 
 
 def _set_units(table: Table) -> None:

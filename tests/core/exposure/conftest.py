@@ -60,7 +60,7 @@ def exposure(wcs: TanSipWcs) -> Exposure:
         ),
         aperture_corrections=ApertureCorrections(
             {
-                "base_PsfFlux": CorrectionField(np.array([[1.01, 0.001 / 3], [0.002, 0.0]]), 96, 70, 0.004, 28),
+                "base_PsfFlux": CorrectionField(np.array([[1.01, 0.001 / 3], [0.002, 0.0]]), 96, 70, 0.004, 28, 7e-4),
                 "base_CircularApertureFlux_12_0": CorrectionField(rng.normal(size=(3, 3)), 96, 70),
             }
         ),

@@ -54,6 +54,7 @@ def test_an_exposure_reads_back_equal(path: Path, exposure: Exposure, wcs: TanSi
         other = read.aperture_corrections.fields[name]
         np.testing.assert_array_equal(other.coefficients, field.coefficients)
         assert (other.width, other.height, other.rms, other.n_stars) == (96, 70, field.rms, field.n_stars)
+        assert other.common_error == field.common_error
 
 
 def test_an_uncalibrated_exposure_reads_back_with_nothing_invented(tmp_path: Path, exposure: Exposure) -> None:
