@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.calibrate.plane import FloatArray
-from safelight.calibrate.polynomial_fit import clip_limit
 
 __all__ = ["Agreement", "Problem", "Rules", "fit_agreeing", "select_model"]
 
@@ -28,7 +27,6 @@ ROUNDS = 20
 LOST = 25.0  # loss, in squared standard deviations, beyond which a CCD is simply wrong
 SINGULAR = 1e10  # condition number, of equations with a unit diagonal, that determine nothing
 FEWEST_THAT_SCATTER = 3
-WIDE = 2.0  # a scatter beyond so many times the assumed one has to be believed to few CCDs
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,7 @@ def fit_agreeing(problem: Problem, rules: Rules) -> Agreement:
         residual, prediction = _left_out(problem, agree, scatter)
         distance = problem.distance(residual)
         sigma = np.sqrt(prediction + problem.own_variance(scatter))
-        new = distance <= np.maximum(rules.tolerance, _n_sigma(problem, agree, scatter, rules) * sigma)
+        new = distance <= np.maximum(rules.tolerance, rules.n_sigma * sigma)
         settled = np.array_equal(new, agree) or new.tobytes() in seen
         seen.add(agree.tobytes())
         if not settled:
@@ -159,13 +157,6 @@ def fit_agreeing(problem: Problem, rules: Rules) -> Agreement:
     return Agreement(
         problem, agree, parameters[0], covariance[0], scatter, distance, sigma, loss, residual.mean(axis=1)
     )
-
-
-def _n_sigma(problem: Problem, agree: BoolArray, scatter: float, rules: Rules) -> float:
-    """Standard deviations that make a CCD wrong: more, by Student's t, where few CCDs say that they scatter widely."""
-    share = max(0.0, 1.0 - (WIDE * rules.scatter / scatter) ** 2)
-    freedom = rules.weight + problem.axes * int(agree.sum()) - problem.n_parameters
-    return rules.n_sigma + share * (clip_limit(rules.n_sigma, max(int(freedom), 1)) - rules.n_sigma)
 
 
 def _normal(problem: Problem, scatter: float) -> tuple[FloatArray, FloatArray]:
