@@ -35,17 +35,10 @@ def test_both_marks_are_kept_and_seen_by_the_other_and_each_undoes_only_their_ow
     ben.send(b"u")
     for terminal in (ann, ben):
         terminal.wait_for(lambda seen: verdict_of(seen, "+"), 30)  # ann's is left
-    ann.send(b"=")
-    for terminal in (ann, ben):
-        terminal.wait_for(lambda seen: verdict_of(seen, "="), 30)
-    ann.send(b"u")  # the second level: back to her first verdict
-    for terminal in (ann, ben):
-        terminal.wait_for(lambda seen: verdict_of(seen, "+"), 30)
     book = MarkJournal(repository / "rerun" / "first").read()
-    assert [(entry.user, entry.kind) for entry in book.entries] == [
-        *sorted([("ann", "verdict"), ("ben", "verdict")], key=lambda one: [e.user for e in book.entries].index(one[0])),
-        ("ben", "undo"), ("ann", "verdict"), ("ann", "undo"),
-    ]  # fmt: skip
+    told = [(entry.user, entry.kind) for entry in book.entries]
+    assert sorted(told[:2]) == [("ann", "verdict"), ("ben", "verdict")]
+    assert told[2:] == [("ben", "undo")]
     assert all(entry.time.endswith("Z") for entry in book.entries)
     (marks,) = book.ccds.values()
     assert marks.users == ("ann",)
