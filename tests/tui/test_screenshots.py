@@ -8,8 +8,9 @@ import pytest
 from rich.segment import Segment
 from rich.style import Style
 
-from safelight.errors import ConfigurationError, UsageError
+from safelight.errors import ConfigurationError, ProcessingError, UsageError
 from safelight_tui.screenshots.drawing import BLOCKS, CELL, Artist, find_font
+from safelight_tui.screenshots.live import RERUN, live_run
 from safelight_tui.screenshots.tour import STOPS, main
 
 pytest.importorskip("PIL", reason="pictures are drawn with Pillow: pip install 'safelight[screenshots]'")
@@ -84,3 +85,18 @@ def test_every_stop_has_a_picture_in_the_repository_of_its_size() -> None:
         with Image.open(folder / f"{stop.name}.png") as picture:
             assert picture.size == (stop.size[0] * CELL[0], stop.size[1] * CELL[1]), stop.name
     assert sum(path.stat().st_size for path in folder.glob("*.png")) < 1_000_000
+
+
+def test_a_rerun_that_is_somebodys_work_is_not_run_in_and_not_removed(tmp_path: Path) -> None:
+    work = tmp_path / "rerun" / RERUN / "work.fits"
+    work.parent.mkdir(parents=True)
+    work.write_text("mine")
+    with pytest.raises(UsageError, match="is there already"), live_run(tmp_path, "visit=1"):
+        pass
+    assert work.read_text() == "mine"
+
+
+def test_a_run_that_does_not_begin_is_said_with_what_it_said(tmp_path: Path) -> None:
+    with pytest.raises(ProcessingError, match=r"NOT_A_REPOSITORY|no repository"), live_run(tmp_path, "visit=1"):
+        pass
+    assert not (tmp_path / "rerun" / RERUN).exists()
