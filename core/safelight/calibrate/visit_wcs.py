@@ -97,7 +97,7 @@ def judge_visit_wcs(ccds: Sequence[CcdWcs], config: VisitConfig) -> VisitWcs:
     first_plane = _plane_through(*points.first_sky)
     p, q = first_plane.project(*points.first_sky)
     radius = max(float(np.hypot(p, q).max()), 1.0)
-    alignment, plane = Alignment(), first_plane
+    alignment, plane = Alignment(np.diag([_parity(p, q, *first_plane.project(*points.fitted_sky)), 1.0])), first_plane
     for _ in range(MOVES):
         found = fit_agreeing(_problem(0, p, q, alignment, plane, points, radius), rules)
         if not np.isfinite(found.parameters).all():
@@ -141,6 +141,13 @@ def _pixels(width: int, height: int) -> tuple[FloatArray, FloatArray]:
 
 def _stack(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
     return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
+
+
+def _parity(p: FloatArray, q: FloatArray, xi: FloatArray, eta: FloatArray) -> float:
+    """-1 where most CCDs have the other handedness than their first WCSs say, 1 elsewhere; (n, 4) points of each."""
+    first = (p[:, 1] - p[:, 0]) * (q[:, 2] - q[:, 0]) - (q[:, 1] - q[:, 0]) * (p[:, 2] - p[:, 0])
+    fitted = (xi[:, 1] - xi[:, 0]) * (eta[:, 2] - eta[:, 0]) - (eta[:, 1] - eta[:, 0]) * (xi[:, 2] - xi[:, 0])
+    return float(np.sign(np.median(first * fitted))) or 1.0
 
 
 def _plane_through(ra: FloatArray, dec: FloatArray) -> TangentPlane:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from safelight.calibrate.visit_config import VisitConfig
 from safelight.calibrate.visit_wcs import CcdWcs, judge_visit_wcs
 from safelight.exposure import SkyWcs
-from safelight.exposure.wcs import FieldAngleWcs, angular_separation
+from safelight.exposure.wcs import FieldAngleWcs, angular_separation, tan_deproject, tan_project
 from safelight.instruments import Instrument, load_instrument
 from safelight.instruments.geometry import DetectorGeometry
 from safelight.simulate.optics import Pointing, TrueWcs
@@ -34,6 +34,24 @@ class Moved:
         ra, dec = self.wcs.pixel_to_sky(x, y)
         north = self.shift[1] / 3600.0 + self.shear * (dec - self.about[1])
         return ra + self.shift[0] / 3600.0 / np.cos(np.radians(dec)), dec + north
+
+    def sky_to_pixel(self, ra: ArrayLike, dec: ArrayLike) -> tuple[Floats, Floats]:
+        raise NotImplementedError("nothing asks for it")
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A WCS turned, and with parity -1 mirrored, about a point of the sky."""
+
+    wcs: SkyWcs
+    about: tuple[float, float]
+    parity: float
+    degrees: float
+
+    def pixel_to_sky(self, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
+        xi, eta = tan_project(*self.wcs.pixel_to_sky(x, y), *self.about)
+        c, s = np.cos(np.radians(self.degrees)), np.sin(np.radians(self.degrees))
+        return tan_deproject(self.parity * (c * xi - s * eta), s * xi + c * eta, *self.about)
 
     def sky_to_pixel(self, ra: ArrayLike, dec: ArrayLike) -> tuple[Floats, Floats]:
         raise NotImplementedError("nothing asks for it")
@@ -169,6 +187,21 @@ def test_the_camera_predicts_a_ccd_it_was_not_fitted_to_within_the_error_it_clai
         own = distance_mas(unseen.fitted, model.wcs(unseen.first), unseen)
         pulls.append(own / (1000.0 * model.error_arcsec(unseen.first, unseen.width, unseen.height)))
     assert 0.4 < np.sqrt(np.mean(np.square(pulls))) < 1.3
+
+
+@pytest.mark.parametrize("turn", [(1.0, 118.0), (-1.0, 0.0), (-1.0, 203.0)])
+def test_a_camera_that_is_turned_or_mirrored_as_a_whole_is_still_one_camera(
+    camera: Instrument, turn: tuple[float, float]
+) -> None:
+    """A camera file may be wrong about the orientation, or know none: that is no fault of a CCD."""
+    visit = simulated_visit(camera, np.random.default_rng(8), (16, 22, 23, 100, 4), wrong={22: (0.0, 2.0)})
+    ccds = [replace(ccd, first=Turned(ccd.first, (ccd.first.boresight_ra_deg, ccd.first.boresight_dec_deg), *turn))
+            for ccd in visit.ccds if isinstance(ccd.first, FieldAngleWcs)]  # fmt: skip
+    found = judge_visit_wcs(ccds, CONFIG)
+    assert found.off == (False, True, False, False, False)
+    assert found.model is not None
+    assert found.model.alignment.mirrored == (turn[0] < 0)
+    assert distance_mas(found.model.wcs(ccds[0].first), visit.true[0], ccds[0]) < 30.0
 
 
 def test_a_ccd_alone_is_no_visit(camera: Instrument) -> None:
