@@ -185,6 +185,53 @@ def test_without_a_repository_the_recent_ones_are_offered(start: Start, data: Pa
     assert terminal.status() == 0
 
 
+def test_screen_filter_and_cursor_come_back_after_a_kill_and_a_safe_start_forgets_them(
+    start: Start, data: Path
+) -> None:
+    terminal = start(data)
+    terminal.wait_for_text("9 of 9")
+    terminal.send(b"/filter=HSC-I\rgj4")
+    terminal.wait_for_text("nothing was run")
+    terminal.send(b"q:q\r")
+    assert terminal.status() == 0
+    again = start(data)
+    again.wait_for(lambda t: any("6 of 9" in line for line in t.screen) and any(">903986  22" in x for x in t.screen))
+    again.send(b"/ccd=16\r4")  # what is kept is written at once, so that it outlives a kill
+    again.wait_for_text("nothing was run")
+    state = data.parent / "state" / "safelight" / "application.json"
+    again.wait_for(lambda t: '"ccd=16"' in state.read_text())
+    os.kill(again.pid, signal.SIGKILL)
+    assert again.status() == -signal.SIGKILL
+    third = start(data)
+    third.wait_for_text("3 of 9")
+    third.send(b":q\r")
+    assert third.status() == 0
+    before = state.read_bytes()
+    safe = start(data, "--safe")
+    safe.wait_for_text("9 of 9")
+    safe.send(b"/ccd=22\r:q\r")
+    assert safe.status() == 0
+    assert state.read_bytes() == before
+    assert Path(os.devnull).is_char_device()
+
+
+def test_a_wrong_key_map_is_refused_with_a_sentence_and_a_right_one_changes_a_key(start: Start, data: Path) -> None:
+    keys = data.parent / "config" / "safelight" / "keys.toml"
+    keys.parent.mkdir(parents=True)
+    keys.write_text('facets = ["/"]\n')
+    refused = start(data)
+    assert refused.status() == 2
+    assert b"the key '/' is given both to filter" in refused.output.replace(b"\r\n", b" ")
+    assert b"Traceback" not in refused.output
+    keys.write_text('facets = ["z"]\n')
+    terminal = start(data)
+    terminal.wait_for_text("9 of 9")
+    terminal.send(b"z")
+    terminal.wait_for_text("[ ] HSC-I")
+    terminal.send(b"q:q\r")
+    assert terminal.status() == 0
+
+
 def test_without_a_terminal_the_help_is_printed(tmp_path: Path) -> None:
     import subprocess
 
