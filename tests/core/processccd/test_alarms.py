@@ -62,7 +62,9 @@ def test_what_was_not_measured_rings_nothing() -> None:
 
 
 def test_the_usual_value_is_the_median_of_the_other_visits_of_the_filter_and_night() -> None:
-    def ccd(visit: int, value: float, filter_: str = "R", night: str = "N") -> tuple[dict[str, object], dict[str, object]]:
+    def ccd(
+        visit: int, value: float, filter_: str = "R", night: str = "N"
+    ) -> tuple[dict[str, object], dict[str, object]]:
         return {"visit": visit, "filter": filter_, "dateObs": night}, {"zeropoint_mag": value}
 
     ccds = [
