@@ -319,6 +319,19 @@ def test_ccds_of_earlier_runs_take_part_even_if_those_could_not_be_judged(
     assert codes(found[5]) == {"VISIT_WCS_OFF"}
 
 
+def test_a_ccd_whose_file_is_gone_takes_no_part_and_is_named(spoiled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(spoiled, "gone", "--id", "ccd=0^1") == 0
+    butler = Butler(spoiled, rerun="gone")
+    butler.path_for("calexp", ids(butler, 0)).unlink()
+    capsys.readouterr()
+    assert run(spoiled, "gone", "--id", "ccd=3") == 0
+    assert "visit=101 ccd=0 takes no part in the judgement of its visit: There is no file" in capsys.readouterr().err
+    assert set(json.loads(visit_file(spoiled / "rerun" / "gone", 101).read_text())["ccds"]) == {
+        "visit=101 ccd=1",
+        "visit=101 ccd=3",
+    }
+
+
 def test_it_can_be_switched_off(spoiled: Path) -> None:
     assert run(spoiled, "off", "--id", "ccd=0^1^2^5", "-c", "visit.doJudge=False") == 1
     found = recorded(spoiled, "off")

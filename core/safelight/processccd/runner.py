@@ -187,6 +187,8 @@ class Runner:
             return
         if judged is None:
             return
+        for problem in judged.judgement.problems:
+            self._say(logging.WARNING, problem)
         said = "; ".join(judged.judgement.summary)
         if said and self._said.get(visit) != said:
             self._said[visit] = said

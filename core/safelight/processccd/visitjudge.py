@@ -50,6 +50,7 @@ class VisitJudgement:
     priors: dict[str, VisitPrior] = field(default_factory=dict)  # of CCDs that failed
     refusals: dict[str, str] = field(default_factory=dict)  # why one that failed gets none
     summary: list[str] = field(default_factory=list)  # sentences
+    problems: list[str] = field(default_factory=list)  # sentences: CCDs that were left out
     details: dict[str, Any] = field(default_factory=dict)
 
 
@@ -65,8 +66,11 @@ def judge_visit(ccds: Sequence[RecordedCcd], butler: Butler, config: ProcessCcdC
     """
     done = [ccd for ccd in ccds if ccd.status.startswith("done")]
     failed = [ccd for ccd in ccds if ccd.failure is not None and is_solvable(ccd.failure.step, ccd.failure.code)]
-    members = VisitReader(butler, config).members([*done, *failed])
-    judgement = VisitJudgement(caveats={member.key: [] for member in members if member.ccd.status.startswith("done")})
+    reader = VisitReader(butler, config)
+    members = reader.members([*done, *failed])
+    judgement = VisitJudgement(
+        problems=reader.problems, caveats={member.key: [] for member in members if member.ccd.status.startswith("done")}
+    )
     wcs = _judge_wcs([member for member in members if member.has_wcs], config, judgement)
     zeropoints = _judge_zeropoints([member for member in members if member.has_zeropoint], members, config, judgement)
     for member in members:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from safelight.processccd.config import ProcessCcdConfig
 
 __all__ = ["FROM_VISIT", "VisitMember", "VisitReader"]
-
-LOG = logging.getLogger("processCcd.visit")
 
 #: Caveats of results that come from the visit already: they say nothing about it.
 FROM_VISIT = {"wcs": "WCS_FROM_VISIT", "zeropoint": "ZEROPOINT_FROM_VISIT"}
@@ -61,20 +58,22 @@ class VisitMember:
 
 
 class VisitReader:
-    """Reads members of visits; remembers those of the visit read last."""
+    """Reads members of visits; `problems` says, in sentences, which CCDs were left out and why."""
 
     def __init__(self, butler: Butler, config: ProcessCcdConfig) -> None:
         self._butler = butler
         self._config = config
+        self.problems: list[str] = []
 
     def members(self, ccds: Iterable[RecordedCcd]) -> list[VisitMember]:
-        """Those of `ccds` whose place in the camera is known; one that cannot be read is left out, and logged."""
+        """Those of `ccds` whose place in the camera is known and that can be read."""
         found = []
         for ccd in ccds:
             try:
                 found.append(self._member(ccd))
             except (SafelightError, OSError) as error:
-                LOG.warning("%s takes no part in the judgement of its visit: %s", ccd_key(ccd.data_id), error)
+                why = error.message if isinstance(error, SafelightError) else str(error)
+                self.problems.append(f"{ccd_key(ccd.data_id)} takes no part in the judgement of its visit: {why}")
         return self._comparable(found)
 
     def _member(self, ccd: RecordedCcd) -> VisitMember:
