@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -143,18 +144,22 @@ WALK: list[tuple[bytes, str]] = [
 
 SHORT: list[tuple[bytes, str]] = [
     (b"", "4 of 4"),
-    (b" \x10", "Search all actions"),
+    (b"A", ""),
+    (b"y", "clipboard"),
+    (b"A\x10", "Search all actions"),
     (b"\x07", "4 of 4"),
     (b"?", "Browse"),
     (b"\x07", "4 of 4"),
     (b":", ""),
     (b"nonsense\r", "There is no action"),
+    (b"p", "RUN"),
     (b"3", "second"),
     (b"4", "line 3"),
     (b"1g", "visit=636343260"),
     (b"i", "x 80 y 60"),
     (b"r", "FWHM"),
     (b"6", "3 of 3"),
+    (b"+", "marked good"),
     (b"m", ""),
     (b"d", "second"),
 ]
@@ -175,7 +180,8 @@ def walk(terminal: Any, out: Path, check: Callable[[Any], None], steps: list[tup
             terminal.send(piece.replace(b"{out}", bytes(out)))
         if text:
             terminal.wait_for_text(text, 30)
-        settle(terminal)
+        else:
+            settle(terminal)
         check(terminal)
 
 
@@ -194,8 +200,9 @@ def opened(start_terminal: Start, everything: Path, tmp_path: Path) -> Start:
     return start
 
 
+@pytest.mark.parametrize("steps", [SHORT, pytest.param(WALK, marks=pytest.mark.slow)], ids=["short", "whole"])
 def test_no_screen_has_another_hue_than_red_and_none_makes_the_event_loop_touch_the_repository(
-    opened: Start, tmp_path: Path
+    opened: Start, tmp_path: Path, steps: list[tuple[bytes, str]]
 ) -> None:
     wrong: set[str] = set()
 
@@ -207,7 +214,7 @@ def test_no_screen_has_another_hue_than_red_and_none_makes_the_event_loop_touch_
                     wrong.add(f"{cell.data!r} {cell.fg} on {cell.bg} in {row.strip()!r}")
 
     terminal = opened("safelight", COLORTERM="truecolor")
-    walk(terminal, tmp_path, look)
+    walk(terminal, tmp_path, look, steps)
     assert sorted(wrong) == []
     colours = re.findall(rb"[34]8;2;(\d+;\d+;\d+)", bytes(terminal.output))
     assert len(colours) > 1000
@@ -217,8 +224,12 @@ def test_no_screen_has_another_hue_than_red_and_none_makes_the_event_loop_touch_
     )
     told = tmp_path / "told"
     assert not told.exists(), told.read_text()
-    assert (tmp_path / "picture.png").is_file()
-    assert (tmp_path / "regions.reg").is_file()
+    copied = [
+        base64.standard_b64decode(text).decode() for text in re.findall(rb"\x1b\]52;c;([^\x07]*)\x07", terminal.output)
+    ]
+    assert copied[0] == "visit=636343260^636343320^636343380^636343440 ccd=0"
+    assert all(line.startswith("processCcd.py ") for line in copied[1:])
+    assert steps is SHORT or ((tmp_path / "picture.png").is_file() and (tmp_path / "regions.reg").is_file())
     assert b"Traceback" not in terminal.output
     terminal.send(b"\x07q1q")
     assert terminal.status() == 0
@@ -229,7 +240,7 @@ def test_no_screen_has_another_hue_than_red_and_none_makes_the_event_loop_touch_
     [
         ("auto", {"TERM": "xterm-16color", "LANG": "C", "LC_ALL": "C"}),
         ("safelight", {"TERM": "linux"}),
-        ("auto", {"TERM": "screen", "NO_COLOR": "1"}),
+        pytest.param("auto", {"TERM": "screen", "NO_COLOR": "1"}, marks=pytest.mark.slow),
     ],
     ids=["16 colours in ASCII", "red in 16 colours", "no colour"],
 )
