@@ -177,7 +177,10 @@ async def _each_action(desk_: Desk, how: Any) -> dict[str, str]:
             why_not = desk_.refusal(action)
             desk_.done.clear()
             desk_.said.clear()
-            await how(action)
+            try:
+                await asyncio.wait_for(how(action), 20.0)
+            except TimeoutError:
+                pytest.fail(f"{action.name} in {focus} does not come to an end")
             if why_not is not None:
                 assert f"{why_not}." in desk_.said, f"{action.name} in {focus} is not refused in a sentence"
                 refused[action.name] = why_not
