@@ -174,7 +174,9 @@ async def test_each_mask_plane_is_listed_with_its_count_and_switched_by_itself(o
         await screen.press("A", "q")
         await screen.shows("overlay: mask planes")
         assert letters() == set()
-        await screen.press("i", "p")
+        await screen.press("i")
+        await screen.shows("raw ")
+        await screen.press("p")
         await screen.shows("raw frames and mosaics have none")
 
 

@@ -193,7 +193,7 @@ async def test_no_image_is_a_sentence() -> None:
     host = Host(ImageView())
     async with host.run_test(size=(80, 24)) as pilot:
         await pilot.press("up", ")", "0", "T", "B", "a", "pageup")
-        assert "no image" in lines(host.view)[12]
+        assert sum("no image" in line for line in lines(host.view)) == 1
         assert host.examined == []
 
 
