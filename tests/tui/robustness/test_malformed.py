@@ -199,10 +199,10 @@ def test_pasted_lines_and_sequences_run_nothing_wherever_they_go(
         if text:
             terminal.wait_for_text(text)
         terminal.send(begin + pasted + end)
-        for _ in range(8):
+        for _ in range(4):
             terminal.read(0.1)
         terminal.send(b"\x07\x07")
-        for _ in range(3):
+        for _ in range(2):
             terminal.read(0.1)
         terminal.send(b"1")
         terminal.wait_for_text("of 4")
