@@ -149,7 +149,7 @@ def test_keys_that_come_in_one_piece_go_where_the_ones_before_them_lead(start: S
     terminal.send(b"/filter=HSC-I ccd=16\rgj")
     terminal.wait_for(lambda t: any("2 of 9" in line for line in t.screen) and any(">903988" in x for x in t.screen))
     terminal.send(b"gi")
-    terminal.wait_for(lambda t: any("visit=903986 ccd=16" in line for line in t.screen))  # the image of the right row
+    terminal.wait_for(lambda t: any("0903986-016" in line for line in t.screen))  # the image of the right row
     terminal.send(b":theme safelight\r1/\x07:q\r")
     assert terminal.status() == 0
 
