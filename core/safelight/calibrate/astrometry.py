@@ -11,8 +11,10 @@ from safelight.calibrate.config import AstrometricLoaderConfig, CalibrateConfig
 from safelight.calibrate.departure import judge_departure, measure_departure
 from safelight.calibrate.first_wcs import FirstWcs, search_range
 from safelight.calibrate.matching import PatternMatch, PatternSearch, match_pattern
+from safelight.calibrate.mirrored import refuse_if_mirrored
 from safelight.calibrate.plane import FloatArray
 from safelight.calibrate.quality import WcsQuality, judge_wcs
+from safelight.calibrate.repeating import repeating
 from safelight.calibrate.selection import SourceList, select_sources
 from safelight.calibrate.wcs_fit import WcsSolution, fit_wcs
 from safelight.caveats import Caveat
@@ -70,12 +72,13 @@ def solve_astrometry(
     Raises
     ------
     ProcessingError
-        ``TOO_FEW_STARS``, ``WCS_NO_MATCH``, ``WCS_UNSUPPORTED``, ``SOURCES_INCOMPLETE``.
+        ``TOO_FEW_STARS``, ``WCS_NO_MATCH``, ``WCS_MIRRORED``, ``WCS_UNSUPPORTED``, ``SOURCES_INCOMPLETE``.
     """
     height, width = shape
     astrometry = config.astrometry
     sources = select_sources(src, width, height, astrometry.minSnr)
-    p, q = first.plane.project(*first.wcs.pixel_to_sky(sources.x, sources.y))
+    looked = np.argsort(repeating(sources.x, sources.y), kind="stable")
+    p, q = first.plane.project(*first.wcs.pixel_to_sky(sources.x[looked], sources.y[looked]))
     xi, eta = first.plane.project(catalog.ra_deg, catalog.dec_deg)
     order = np.argsort(-brightness(catalog), kind="stable")
     order = order[np.isfinite(xi[order]) & np.isfinite(eta[order])]
@@ -90,9 +93,16 @@ def solve_astrometry(
         any_rotation=astrometry.matcher.anyRotation and not modelled,
         parities=1 if modelled or (limits.parity_known and first.origin == "pointing") else 2,
     )
-    match = match_pattern(p, q, xi[order], eta[order], search, astrometry.matcher)
+    try:
+        match = match_pattern(p, q, xi[order], eta[order], search, astrometry.matcher)
+    except ProcessingError as error:
+        if modelled and error.code == "WCS_NO_MATCH":
+            refuse_if_mirrored(first, sources, xi[order], eta[order], shape, search, astrometry.matcher)
+        raise
     fitter = astrometry.wcsFitter
     max_order = fitter.maxOrder if first.origin == "pointing" else fitter.maxModelOrder
+    systematic = config.astromRefObjLoader.systematicFloor
+    systematic = catalog.systematic_floor_mas if systematic is None else systematic
     solution = fit_wcs(
         first.wcs,
         first.plane,
@@ -103,12 +113,15 @@ def solve_astrometry(
         shape,
         astrometry,
         max_order,
+        systematic,
     )
-    systematic = config.astromRefObjLoader.systematicFloor
-    systematic = catalog.systematic_floor_mas if systematic is None else systematic
     quality, caveats = judge_wcs(solution, sources, shape, systematic, astrometry)
     departure = measure_departure(solution, first, shape)
     caveats += judge_departure(departure, first.origin, limits.scale_uncertainty, astrometry.quality)
+    if first.origin == "header" and solution.wcs.alignment.mirrored:
+        caveats.append(
+            Caveat("WCS_MIRRORED", "The frame is mirrored against its header's WCS; the fitted WCS is right about it.")
+        )
     wcs = render_tan_sip(solution.wcs, width, height, fitter.renderTolerance)
     caveats += _rendering(wcs, solution.pixel_scale, fitter.renderTolerance)
     metrics = _metrics(solution, quality, first, shape)

@@ -85,21 +85,22 @@ def _measured(wcs: SkyWcs, origin: str, width: int, height: int) -> FirstWcs:
 def search_range(first: FirstWcs, config: AstrometryConfig, instrument: Instrument) -> SearchRange:
     """How far the first WCS may be off: the camera's statement, with the configuration's overrides.
 
-    A camera that turns about its boresight by an unknown angle moves a CCD far from it: that adds to the offset.
+    A camera that turns about its boresight by an unknown angle, or whose scale is not quite known, moves a CCD that is
+    far from it: that adds to the offset.
     """
     stated = instrument.search_range(first.origin)
     changes: dict[str, float] = {}
-    rotation = config.matcher.maxRotationDeg
-    rotation = stated.rotation_uncertainty_deg if rotation is None else rotation
-    if first.lever_arcsec > 0:
-        swing = first.lever_arcsec * 2.0 * np.sin(np.radians(min(rotation, 180.0)) / 2.0)
-        changes["pointing_uncertainty_arcsec"] = stated.pointing_uncertainty_arcsec + float(swing)
-    if config.matcher.maxOffsetPix is not None:
-        changes["pointing_uncertainty_arcsec"] = config.matcher.maxOffsetPix * first.pixel_scale
     if config.matcher.maxRotationDeg is not None:
         changes["rotation_uncertainty_deg"] = max(config.matcher.maxRotationDeg, 1e-6)
     if config.matcher.maxScaleError is not None:
         changes["scale_uncertainty"] = config.matcher.maxScaleError
+    offset = stated.pointing_uncertainty_arcsec
+    if config.matcher.maxOffsetPix is not None:
+        offset = config.matcher.maxOffsetPix * first.pixel_scale
+    rotation = changes.get("rotation_uncertainty_deg", stated.rotation_uncertainty_deg)
+    swing = 2.0 * float(np.sin(np.radians(min(rotation, 180.0)) / 2.0))
+    stretch = changes.get("scale_uncertainty", stated.scale_uncertainty)
+    changes["pointing_uncertainty_arcsec"] = offset + first.lever_arcsec * float(np.hypot(swing, stretch))
     return stated.model_copy(update=changes)
 
 

@@ -20,15 +20,21 @@ from safelight.calibrate.config import MatcherConfig
 from safelight.calibrate.corrected_wcs import Alignment
 from safelight.calibrate.linear import fit_affine, fit_similarity
 from safelight.calibrate.pattern_pairs import pair_candidates
-from safelight.calibrate.pattern_vote import rotation_grid, vote
+from safelight.calibrate.pattern_vote import grid, vote
 from safelight.calibrate.plane import FloatArray
 from safelight.errors import ProcessingError
 
 __all__ = ["PatternMatch", "PatternSearch", "match_pattern"]
 
-VOTE_CELL_PIXELS = 15.0
+#: Votes: pixels of a cell, sources in units of `numBrightStars`, references a source. The first is quick and sure where
+#: sources and references rank alike; the second looks deeper, for catalogues with gaps and frames full of junk.
+VOTES = ((30.0, 1.0, 1.2), (15.0, 2.0, 3.0))
+MOST_VOTES = 6e8  # pairs, over all rotations and scales, of one vote: a second or less; longer lists are cut
+CANDIDATES = 12
 PAIR_TOLERANCE_PIXELS = 3.0
 MAX_VOTED_ROTATION_DEG = 10.0
+SPREAD_CELLS = 128  # squares on the area of the frame, of each of which at first only the brightest few are looked at
+SPREAD_TURN = 4
 CERTAIN = -20.0  # log10 of expected false matches at which no further candidate is looked at
 REFINED_SOURCES = 300
 FEWEST_FOR_AFFINE = 8  # with fewer pairs only a similarity is fitted
@@ -112,8 +118,11 @@ def match_pattern(
         ``TOO_FEW_STARS`` with fewer sources or references than a match can be proved with;
         ``WCS_NO_MATCH`` where no solution is better than chance, naming what was tried.
     """
-    near = np.hypot(xi, eta) < search.frame_radius + search.max_offset
+    near = np.hypot(xi, eta) < search.frame_radius * (1.0 + search.max_scale_error) + search.max_offset
     xi, eta = xi[near], eta[near]
+    side = math.sqrt(search.frame_area / SPREAD_CELLS)
+    p, q = _spread(p, q, side)
+    xi, eta = _spread(xi, eta, side)
     _require(len(p), len(xi), config.minMatchedPairs)
     tried: list[tuple[str, PatternMatch | None]] = []
     if search.max_rotation_deg <= MAX_VOTED_ROTATION_DEG:
@@ -132,6 +141,22 @@ def match_pattern(
         )
         tried.append((what, best))
     raise _no_match(len(p), len(xi), search, tried)
+
+
+def _spread(x: FloatArray, y: FloatArray, side: float) -> tuple[FloatArray, FloatArray]:
+    """The list with its brightest first, but of each square of `side` only a few before the others' turn.
+
+    So no cluster, trail or bright star's debris fills the head of a list, which is all that a search looks at.
+    """
+    columns, rows = np.floor(x / side).astype(np.int64), np.floor(y / side).astype(np.int64)
+    cell = (columns - columns.min(initial=0)) * (np.ptp(rows) + 1 if len(rows) else 1) + rows
+    by_cell = np.argsort(cell, kind="stable")
+    ordered = cell[by_cell]
+    first = np.searchsorted(ordered, ordered, side="left")
+    turn = np.empty(len(cell), dtype=np.int64)
+    turn[by_cell] = (np.arange(len(cell)) - first) // SPREAD_TURN
+    order = np.argsort(turn, kind="stable")
+    return x[order], y[order]
 
 
 def _require(n_sources: int, n_references: int, least: int) -> None:
@@ -162,7 +187,8 @@ def _no_match(
     return ProcessingError(
         "WCS_NO_MATCH",
         f"No match between {n_sources} sources and {n_references} reference stars within "
-        f"{search.max_offset:.0f} arcsec of the stated pointing ({'; '.join(parts) or 'no search was allowed'}).",
+        f"{search.max_offset:.0f} arcsec of where the stated pointing puts the frame "
+        f"({'; '.join(parts) or 'no search was allowed'}).",
         "Check the pointing and the pixel scale (-c calibrate.astrometry.pointingRa, pointingDec, pixelScale), or "
         "raise calibrate.astrometry.matcher.maxOffsetPix.",
     )
@@ -171,20 +197,44 @@ def _no_match(
 def _by_vote(
     p: FloatArray, q: FloatArray, xi: FloatArray, eta: FloatArray, search: PatternSearch, config: MatcherConfig
 ) -> PatternMatch | None:
-    cell = VOTE_CELL_PIXELS * search.pixel_scale
-    rotations = rotation_grid(search.max_rotation_deg, cell, search.frame_radius)
-    n = config.numBrightStars
-    m = int(1.2 * n * search.area_ratio)
-    candidates = vote(p[:n], q[:n], xi[:m], eta[:m], rotations, cell, search.max_offset + cell)
     space = SearchSpace(search.max_offset, search.max_rotation_deg, search.max_scale_error, 1, search.frame_radius)
     best: PatternMatch | None = None
-    for _, rotation, dxi, deta in candidates[:8]:
-        c, s = math.cos(rotation), math.sin(rotation)
-        start = Alignment(np.array([[c, -s], [s, c]]), np.array([dxi, deta]))
-        best = _better(best, _refine(p, q, xi, eta, start, 1.2 * cell, search, space, "vote"))
-        if best is not None and best.log10_false < CERTAIN:
-            break
+    for pixels, share, depth in VOTES:
+        cell = pixels * search.pixel_scale
+        n, m = _affordable(len(p), len(xi), share * config.numBrightStars, depth, cell, search)
+        candidates = vote(
+            p[:n],
+            q[:n],
+            xi[:m],
+            eta[:m],
+            max_rotation=math.radians(search.max_rotation_deg),
+            max_scale_error=search.max_scale_error,
+            frame_radius=search.frame_radius,
+            cell=cell,
+            half=search.max_offset + cell,
+        )
+        for _, factor, shift in candidates[:CANDIDATES]:
+            c, s = factor.real, factor.imag
+            start = Alignment(np.array([[c, -s], [s, c]]), np.array([shift.real, shift.imag]))
+            best = _better(best, _refine(p, q, xi, eta, start, 1.2 * cell, search, space, "vote"))
+            if best is not None and best.log10_false < CERTAIN:
+                return best
+        if best is not None and best.log10_false <= config.maxLogFalseMatches:
+            return best
     return best
+
+
+def _affordable(
+    n_sources: int, n_references: int, brightest: float, depth: float, cell: float, search: PatternSearch
+) -> tuple[int, int]:
+    """How many sources and references vote: `depth` references for each source on the frame, within `MOST_VOTES`."""
+    transformations = len(grid(math.radians(search.max_rotation_deg), cell, search.frame_radius)) * len(
+        grid(search.max_scale_error, cell, search.frame_radius)
+    )
+    n = min(int(brightest), n_sources)
+    m = min(int(depth * n * search.area_ratio), n_references)
+    excess = max(n * m * transformations / MOST_VOTES, 1.0)
+    return max(int(n / math.sqrt(excess)), min(n, 30)), max(int(m / math.sqrt(excess)), min(m, 300))
 
 
 def _by_pairs(
@@ -248,6 +298,10 @@ def _refine(
     p, q = p[:REFINED_SOURCES], q[:REFINED_SOURCES]
     n_reference = int(1.5 * max(len(p), 30) * search.area_ratio)
     xi, eta = xi[:n_reference], eta[:n_reference]
+    around = np.hypot(xi - start.shift[0], eta - start.shift[1]) < 1.1 * search.frame_radius + 40.0 * tolerance
+    xi, eta = xi[around], eta[around]
+    if len(xi) < 4:
+        return None
     tree = cKDTree(np.column_stack([xi, eta]))
     least = 1.0 * search.pixel_scale
     alignment, rms, absorbed = start, tolerance, 2

@@ -1,7 +1,8 @@
-"""The vote: which shift, for which small rotation, brings most pairs (source, reference) together.
+"""The vote: which shift, for which small rotation and scale, brings most pairs (source, reference) together.
 
-Every pair votes for the shift that would make it a match; at the true rotation the true pairs pile up in one cell of
-the shift plane while chance pairs spread over all of it. Used where orientation and scale are known.
+Every pair votes for the shift that would make it a match; at the true rotation and scale the true pairs pile up in one
+cell of the shift plane while chance pairs spread over all of it. Used where orientation and scale are known to some
+degrees and percent.
 """
 
 from __future__ import annotations
@@ -14,22 +15,35 @@ from numpy.typing import NDArray
 from safelight.calibrate.plane import FloatArray
 from safelight.compiled import compiled
 
-__all__ = ["rotation_grid", "vote"]
+__all__ = ["grid", "vote"]
 
-PEAKS = 3  # peaks kept per rotation
+PEAKS = 2  # peaks kept for each rotation and scale
+STEP = 0.6  # cells by which a step of rotation or scale moves the frame's corner
 
 
-def rotation_grid(max_rotation_deg: float, cell: float, frame_radius: float) -> FloatArray:
-    """Rotations in radians, symmetric about 0, fine enough that half a step moves the frame's corner by 0.3 cells."""
-    step = 0.6 * cell / frame_radius
-    n = math.ceil(math.radians(max_rotation_deg) / step)
+def grid(largest: float, cell: float, frame_radius: float) -> FloatArray:
+    """Rotations (radians) or fractional scale errors, symmetric about 0, out to at least `largest`.
+
+    Fine enough that half a step moves the frame's corner by 0.3 cells.
+    """
+    step = STEP * cell / frame_radius
+    n = max(math.ceil(largest / step - 0.5), 0)
     return np.arange(-n, n + 1, dtype=np.float64) * step
 
 
 def vote(
-    p: FloatArray, q: FloatArray, xi: FloatArray, eta: FloatArray, rotations: FloatArray, cell: float, half: float
-) -> list[tuple[float, float, float, float]]:
-    """Candidates (votes, rotation in radians, shift in xi, shift in eta), most votes first.
+    p: FloatArray,
+    q: FloatArray,
+    xi: FloatArray,
+    eta: FloatArray,
+    *,
+    max_rotation: float,
+    max_scale_error: float,
+    frame_radius: float,
+    cell: float,
+    half: float,
+) -> list[tuple[int, complex, complex]]:
+    """Candidates (votes, factor, shift), most votes first, each once: xi + i eta = factor (p + i q) + shift.
 
     Parameters
     ----------
@@ -37,50 +51,73 @@ def vote(
         Sources in the first WCS's plane, arcsec.
     xi, eta
         References in the same plane, arcsec.
-    rotations
-        Rotations to try, radians.
+    max_rotation
+        Largest rotation tried, radians.
+    max_scale_error
+        Largest |scale - 1| tried.
+    frame_radius
+        Half the frame's diagonal, arcsec.
     cell
         Size of a cell of the shift plane, arcsec.
     half
         Largest shift in either axis, arcsec.
     """
-    table = _vote(p, q, xi, eta, rotations, cell, half)
-    rows = [(float(v), float(rotations[int(k)]), float(a), float(b)) for v, k, a, b in table if v > 0]
-    return sorted(rows, reverse=True)
+    rotations, scales = grid(max_rotation, cell, frame_radius), 1.0 + grid(max_scale_error, cell, frame_radius)
+    order = np.argsort(eta)  # so that the references within reach of a source follow one another
+    table = _vote(p, q, xi[order], eta[order], rotations, scales, cell, half)
+    table = table[np.argsort(-table[:, 0], kind="stable")]
+    found: list[tuple[int, complex, complex]] = []
+    for votes, rotation, scale, dx, dy in table[table[:, 0] > 0][:400]:
+        factor = scale * complex(math.cos(rotation), math.sin(rotation))
+        shift = complex(dx, dy)
+        if all(abs(shift - s) + frame_radius * abs(factor - f) > 4.0 * cell for _, f, s in found):
+            found.append((int(votes), factor, shift))
+    return found
 
 
 @compiled
 def _vote(
-    p: FloatArray, q: FloatArray, xi: FloatArray, eta: FloatArray, rotations: FloatArray, cell: float, half: float
+    p: FloatArray,
+    q: FloatArray,
+    xi: FloatArray,
+    eta: FloatArray,
+    rotations: FloatArray,
+    scales: FloatArray,
+    cell: float,
+    half: float,
 ) -> NDArray[np.float64]:
+    """Rows (votes, rotation, scale, shift in xi, shift in eta); `eta` ascends."""
     n = int(2.0 * half / cell) + 1
-    result = np.zeros((rotations.size * PEAKS, 4))
+    result = np.zeros((rotations.size * scales.size * PEAKS, 5))
     cells = np.empty((n + 1, n + 1), np.int32)
+    inverse, reach = 1.0 / cell, 2.0 * half
+    row = 0
     for k in range(rotations.size):
-        c, s = math.cos(rotations[k]), math.sin(rotations[k])
-        cells[:] = 0
-        for i in range(p.size):
-            x = c * p[i] - s * q[i] - half
-            y = s * p[i] + c * q[i] - half
-            for j in range(xi.size):
-                dx = xi[j] - x
-                dy = eta[j] - y
-                if dx >= 0.0 and dy >= 0.0 and dx < 2.0 * half and dy < 2.0 * half:
-                    cells[int(dy / cell), int(dx / cell)] += 1
-        # sums of 2 x 2 cells, so that a peak cut by a border of cells counts whole
-        for peak in range(PEAKS):
-            best, bx, by = 0, 0, 0
-            for a in range(n):
-                for b in range(n):
-                    v = cells[a, b] + cells[a, b + 1] + cells[a + 1, b] + cells[a + 1, b + 1]
-                    if v > best:
-                        best, bx, by = v, b, a
-            row = k * PEAKS + peak
-            result[row, 0] = best
-            result[row, 1] = k
-            result[row, 2] = (bx + 1) * cell - half
-            result[row, 3] = (by + 1) * cell - half
-            for a in range(max(by - 1, 0), min(by + 3, n + 1)):
-                for b in range(max(bx - 1, 0), min(bx + 3, n + 1)):
-                    cells[a, b] = 0
+        for m in range(scales.size):
+            c, s = scales[m] * math.cos(rotations[k]), scales[m] * math.sin(rotations[k])
+            cells[:] = 0
+            for i in range(p.size):
+                x = c * p[i] - s * q[i] - half
+                y = s * p[i] + c * q[i] - half
+                for j in range(np.searchsorted(eta, y), eta.size):
+                    dy = eta[j] - y
+                    if dy >= reach:
+                        break
+                    dx = xi[j] - x
+                    if dx >= 0.0 and dx < reach:
+                        cells[int(dy * inverse), int(dx * inverse)] += 1
+            # sums of 2 x 2 cells, so that a peak cut by a border of cells counts whole
+            for _ in range(PEAKS):
+                best, bx, by = 0, 0, 0
+                for a in range(n):
+                    for b in range(n):
+                        v = cells[a, b] + cells[a, b + 1] + cells[a + 1, b] + cells[a + 1, b + 1]
+                        if v > best:
+                            best, bx, by = v, b, a
+                result[row, 0], result[row, 1], result[row, 2] = best, rotations[k], scales[m]
+                result[row, 3], result[row, 4] = (bx + 1) * cell - half, (by + 1) * cell - half
+                row += 1
+                for a in range(max(by - 1, 0), min(by + 3, n + 1)):
+                    for b in range(max(bx - 1, 0), min(bx + 3, n + 1)):
+                        cells[a, b] = 0
     return result

@@ -70,6 +70,7 @@ def fit_wcs(
     shape: tuple[int, int],
     config: AstrometryConfig,
     max_order: int,
+    systematic_mas: float = 0.0,
 ) -> WcsSolution:
     """Fit the correction to `first`.
 
@@ -91,6 +92,9 @@ def fit_wcs(
         Astrometry configuration.
     max_order
         Highest degree tried.
+    systematic_mas
+        Error per axis that neighbouring reference stars have in common. A bend no larger is the catalogue's, not the
+        camera's: it does not earn a higher degree.
 
     Raises
     ------
@@ -131,7 +135,9 @@ def fit_wcs(
         radius = 0.5 * pixel_scale * float(np.hypot(*shape))
         # the first rounds only bring sources and references together: a low degree serves
         rough = None if remaining < 2 else (1 if previous is None else 2)
-        fit, crossed = _choose_degree(data.take(taken), catalog.id[reference][taken], radius, config, max_order, rough)
+        fit, crossed = _choose_degree(
+            data.take(taken), catalog.id[reference][taken], radius, config, max_order, rough, systematic_mas
+        )
         if remaining == 0:
             wcs = CorrectedWcs(first, first_plane, alignment, plane, fit.correction)
             stars = _matched_stars(source, reference, data, fit, eligible, kept_out, crossed)
@@ -233,11 +239,18 @@ def _too_few(eligible: int, matched: int, least: int) -> ProcessingError:
 
 
 def _choose_degree(
-    data: FitData, ids: IntArray, radius: float, config: AstrometryConfig, max_order: int, rough: int | None
+    data: FitData,
+    ids: IntArray,
+    radius: float,
+    config: AstrometryConfig,
+    max_order: int,
+    rough: int | None,
+    systematic_mas: float,
 ) -> tuple[PolynomialFit, FloatArray]:
     """The fit of the lowest degree whose cross-validation is within a standard error of the best, and its residuals.
 
-    With a degree in `rough`, the fit of that degree, as far as the stars support it, without cross-validation.
+    One that differs from the best by no more than the catalogue's common errors does, too. With a degree in `rough`,
+    the fit of that degree, as far as the stars support it, without cross-validation.
     """
     fitter = config.wcsFitter
     folds = assign_folds(ids, fitter.numFolds if len(ids) < MANY_STARS else min(fitter.numFolds, 5))
@@ -267,9 +280,17 @@ def _choose_degree(
     best = int(np.argmin([loss.mean() for loss in losses]))
     for k in range(best):
         excess = losses[k] - losses[best]
-        if excess.mean() <= excess.std() / np.sqrt(len(excess)):
+        if excess.mean() <= excess.std() / np.sqrt(len(excess)) or (
+            fits[k].degree > 0 and _apart(fits[k], fits[best], data) <= systematic_mas / 1000.0
+        ):
             return fits[k], crossed[k]
     return fits[best], crossed[best]
+
+
+def _apart(one: PolynomialFit, other: PolynomialFit, data: FitData) -> float:
+    """Rms difference of two corrections over the stars, arcsec per axis."""
+    first, second = (np.stack(fit.correction.at(data.xi, data.eta)) for fit in (one, other))
+    return float(np.sqrt(np.mean((first - second) ** 2)))
 
 
 def _supported_degrees(n_stars: int, max_order: int) -> list[int]:

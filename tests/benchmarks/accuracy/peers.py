@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PROGRAMS", "PeerError", "RunResult", "presence", "program", "run_program"]
+__all__ = ["PROGRAMS", "PeerError", "RunResult", "presence", "program", "run_program", "spent_by_children"]
 
 #: Package in Debian: names under which its program may be installed.
 PROGRAMS = {
@@ -60,7 +60,7 @@ def run_program(package: str, arguments: Sequence[str | Path], folder: Path, tim
     if path is None:
         raise PeerError(f"{package} is not installed")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    before = _spent_by_children()
+    before = spent_by_children()
     try:
         done = subprocess.run(
             [path, *map(str, arguments)],
@@ -74,13 +74,14 @@ def run_program(package: str, arguments: Sequence[str | Path], folder: Path, tim
         )
     except subprocess.TimeoutExpired as error:
         raise PeerError(f"{package} took longer than {timeout_s:.0f} s") from error
-    seconds = _spent_by_children() - before
+    seconds = spent_by_children() - before
     output = done.stdout + done.stderr
     if done.returncode:
         raise PeerError(f"{package} ended with {done.returncode}: {output.strip()[-300:]}")
     return RunResult(seconds, output)
 
 
-def _spent_by_children() -> float:
+def spent_by_children() -> float:
+    """Seconds of the processor of all programs that were run and have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

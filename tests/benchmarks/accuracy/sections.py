@@ -50,6 +50,17 @@ def _astrometry_net(options: Options, frames: Sequence[Frame], log: Log) -> list
     return measure_astrometry_net(options, frames, log)
 
 
-SECTIONS: Mapping[str, Section] = {"wcs": _wcs, "zeropoint": _zeropoint, "astrometry.net": _astrometry_net}
+def _stress(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
+    from tests.benchmarks.accuracy.stress.measure import measure_stress
+
+    return measure_stress(options, log)
+
+
+SECTIONS: Mapping[str, Section] = {
+    "wcs": _wcs,
+    "zeropoint": _zeropoint,
+    "astrometry.net": _astrometry_net,
+    "stress": _stress,
+}
 #: Sections that need the simulated frames.
 FRAME_SECTIONS = {"wcs", "zeropoint", "astrometry.net"}
