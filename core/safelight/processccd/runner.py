@@ -217,7 +217,8 @@ class Runner:
         for visit in self._visits.idle() if self._visits is not None else ():
             self._judge(visit)
         self._give_up(self._second.helpless())
-        jobs = [] if control.stop else self._second.begin(self.plan.with_action("run"))
+        timed_out = any(outcome.failure and outcome.failure.code == "TIMEOUT" for outcome in self._outcomes)
+        jobs = [] if control.stop or timed_out else self._second.begin(self.plan.with_action("run"))
         if jobs:
             executor.run(jobs, self, control)
         for visit in dict.fromkeys(job.data_id["visit"] for job in jobs):
