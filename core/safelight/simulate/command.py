@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SETS", "add_arguments", "night_from", "run"]
 
-SETS = ("tutorial", "demo", "tiny", "real-sky")
+SETS = ("tutorial", "night", "demo", "tiny", "real-sky")
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -36,8 +36,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         dest="preset",
         choices=SETS,
         default="demo",
-        help="which night: the 33 frames of the processCcd tutorial, 4 of them (default), 2 of them, "
-        "or 12 CCDs fitted to the catalogue given by --sky",
+        help="which night: the 33 frames of the processCcd tutorial, these and a visit of all 104 CCDs, "
+        "4 of the 33 (default), 2 of them, or 12 CCDs fitted to the catalogue given by --sky",
     )
     parser.add_argument(
         "--sky",

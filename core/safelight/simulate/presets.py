@@ -1,5 +1,5 @@
-"""Ready-made nights: the 33 frames of LSST's tutorial, a small one for the demonstration, a tiny one for tests, and
-twelve CCDs that lie wholly on a real reference catalogue.
+"""Ready-made nights: the 33 frames of LSST's tutorial, the same with a whole visit after them, a small one for the
+demonstration, a tiny one for tests, and twelve CCDs that lie wholly on a real reference catalogue.
 
 The tutorial's visits, CCDs, filters, dates and field are those of LSST's testdata_ci_hsc; its pointings bring the CCDs
 onto one patch of sky around (320.9°, -0.4°), as there, so that `--sky` with that data set's own reference shards covers
@@ -48,6 +48,8 @@ _NOVEMBER: _Rows = {
     904010: ((4, 10, 100), 320.35, 0.10, 0.59),
     904014: ((1, 6, 12), 320.80, 0.20, 0.64),
 }
+#: After the tutorial's: every CCD that sees the sky.
+_WHOLE: _Rows = {904020: (tuple(range(104)), 320.60, -0.10, 0.62)}
 
 
 def _visits(rows: _Rows, filter_name: str, first_start: str, inst_pa_deg: float) -> tuple[VisitSpec, ...]:
@@ -90,6 +92,15 @@ def tutorial() -> NightSpec:
     june = _visits(_JUNE, "HSC-R", "2013-06-17T13:00:00", 90.0)
     november = _visits(_NOVEMBER, "HSC-I", "2013-11-02T05:52:11", 0.0)
     return NightSpec("tutorial", (*june, *november), _masters((*june, *november)))
+
+
+def night() -> NightSpec:
+    """The tutorial's frames and, at the end, a visit of all 104 CCDs in HSC-I: 137 frames, and no flats in HSC-R of the
+    CCDs that have no frame in it."""
+    before = tutorial()
+    whole = _visits({**_NOVEMBER, **_WHOLE}, "HSC-I", "2013-11-02T05:52:11", 0.0)[-1:]
+    red = tuple(master for master in before.masters if master.filter == "HSC-R")
+    return NightSpec("night", (*before.visits, *whole), (*_masters(whole), *red))
 
 
 def demo() -> NightSpec:
@@ -213,7 +224,12 @@ def real_sky(sky: Path | None) -> NightSpec:
     return NightSpec("real-sky", visits, _masters(visits))
 
 
-PRESETS: Mapping[str, Callable[[], NightSpec]] = {"tutorial": tutorial, "demo": demo, "tiny": tiny}
+PRESETS: Mapping[str, Callable[[], NightSpec]] = {
+    "tutorial": tutorial,
+    "night": night,
+    "demo": demo,
+    "tiny": tiny,
+}
 
 
 def spec_from_options(
@@ -226,7 +242,7 @@ def spec_from_options(
     seed: int | None = None,
     raw_calibrations: int = 0,
 ) -> NightSpec:
-    """The night of a preset ("tutorial", "demo", "tiny" or "real-sky") with options applied.
+    """The night of a preset ("tutorial", "night", "demo", "tiny" or "real-sky") with options applied.
 
     Raises `UsageError` for an unknown preset, an empty selection, an impossible seeing or a folder that is no sky.
     """

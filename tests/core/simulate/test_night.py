@@ -218,6 +218,18 @@ def test_the_tutorial_is_the_33_frames_of_the_lesson():
     assert sum(len(master.ccds) for master in night.masters) == 64
 
 
+def test_the_night_ends_with_a_visit_of_every_ccd_that_sees_the_sky():
+    lesson, night = PRESETS["tutorial"](), PRESETS["night"]()
+    assert night.visits[:-1] == lesson.visits
+    whole = night.visits[-1]
+    assert whole.ccds == tuple(range(104))
+    assert (whole.date_obs, whole.ut_start) > (night.visits[-2].date_obs, night.visits[-2].ut_start)
+    for visit in night.visits:
+        for kind in ("bias", "dark", "flat"):
+            of_kind = [m for m in night.masters if m.kind == kind and m.filter in ("NONE", visit.filter)]
+            assert set(visit.ccds) <= {ccd for master in of_kind for ccd in master.ccds}
+
+
 def test_a_night_survives_yaml():
     import yaml
 
