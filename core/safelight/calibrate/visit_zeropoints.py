@@ -18,7 +18,7 @@ from safelight.calibrate.visit_robust import Agreement, Problem, Rules, select_m
 __all__ = ["VisitZeropoints", "judge_visit_zeropoints"]
 
 #: Terms -> CCDs that must agree for them, CCDs that determine them.
-MODELS = {1: (2, 1), 3: (6, 3), 4: (12, 4)}
+MODELS = {1: (2, 1), 3: (5, 3), 4: (12, 4)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,14 +50,14 @@ def test_two_of_six_that_jump_are_found() -> None:
     assert found.count((False, True, False, False, True, False)) >= 19
 
 
-@pytest.mark.parametrize("n", [8, 12, 60])
+@pytest.mark.parametrize("n", [6, 8, 12, 60])
 def test_a_gradient_over_the_camera_is_no_jump_and_hides_none(n: int) -> None:
     rng = np.random.default_rng(30 + n)
     calm = sum(sum(judged(rng, n, gradient=0.06).off) for _ in range(40))
     assert calm <= 0.01 * 40 * n
-    if n >= 12:
-        found = sum(judged(rng, n, gradient=0.06, jumps={0: 0.06}).off[0] for _ in range(40))
-        assert found >= 36
+    jump = 0.06 if n >= 12 else 0.1  # few CCDs must know the gradient from five others or so
+    found = sum(judged(rng, n, gradient=0.06, jumps={0: jump}).off[0] for _ in range(40))
+    assert found >= 34
 
 
 def test_vignetting_that_the_flat_left_is_no_jump_of_the_outer_ccds() -> None:
