@@ -7,9 +7,12 @@ honest errors have pulls of unit width.
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from tests.benchmarks.accuracy.simulated import DATES, Ccd, Observatory
 
 from safelight import calibrate
 from safelight.calibrate import reference_circle
+from safelight.processccd.runtime import limit_threads
 from safelight.refcats import ReferenceCatalog
 from safelight.refcats.ingest import write_shards
 from safelight.refcats.load import load_reference_catalog
@@ -250,14 +254,24 @@ def rms(values: Floats) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
-def campaign(number: int, seed: int, log: Callable[[str], None]) -> Iterator[CcdPulls]:
-    """The pulls of `number` CCDs, those of one CCD of the camera after one another."""
-    spec = night(number, seed)
+def _of_camera_ccd(spec: NightSpec, ccd: int) -> list[CcdPulls]:
+    """The pulls of all visits of one CCD of the camera, filter by filter: its masters are made once."""
     observatory = Observatory(spec)
-    for k, visit in enumerate(sorted(spec.visits, key=lambda visit: (visit.ccds, visit.filter))):
-        ccd = observatory.ccd(visit, visit.ccds[0])
-        log(f"{k + 1} of {number}: {ccd.name}")
-        yield pulls_of(ccd)
+    visits = sorted((visit for visit in spec.visits if ccd in visit.ccds), key=lambda visit: visit.filter)
+    return [pulls_of(observatory.ccd(visit, ccd)) for visit in visits]
+
+
+def campaign(number: int, seed: int, processes: int, log: Callable[[str], None]) -> list[CcdPulls]:
+    """The pulls of `number` CCDs."""
+    spec = night(number, seed)
+    ccds = tuple(dict.fromkeys(visit.ccds[0] for visit in spec.visits))
+    measured: list[CcdPulls] = []
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=limit_threads) as pool:
+        for found in pool.map(partial(_of_camera_ccd, spec), ccds):
+            measured += found
+            log(f"pulls: {len(measured)} of {number} CCDs")
+    return measured
 
 
 def rows_of(measured: Sequence[CcdPulls]) -> list[Row]:
@@ -294,6 +308,6 @@ def _mmag(name: str, values: Floats, demand: str, limit: float) -> Row:
     return Row("pulls", name, "Safelight", "mmag", median, tail, worst, len(values), demand, abs(median) <= limit)
 
 
-def measure_pulls(number: int, seed: int, log: Callable[[str], None]) -> list[Row]:
+def measure_pulls(number: int, seed: int, processes: int, log: Callable[[str], None]) -> list[Row]:
     """Simulate, process and judge `number` CCDs; nothing is kept."""
-    return rows_of(list(campaign(number, seed, log)))
+    return rows_of(campaign(number, seed, processes, log))

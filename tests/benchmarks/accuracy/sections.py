@@ -56,11 +56,60 @@ def _stress(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
     return measure_stress(options, log)
 
 
+def _psf(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
+    from tests.benchmarks.accuracy.psf import measure_psf
+
+    return measure_psf(frames, log)
+
+
+def _fluxes(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
+    from tests.benchmarks.accuracy.fluxes import measure_fluxes
+
+    return measure_fluxes(frames)
+
+
+def _detection(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
+    from tests.benchmarks.accuracy.detection import measure_detection
+
+    return measure_detection(frames, log)
+
+
+def _fields(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
+    from tests.benchmarks.accuracy.fields import measure_fields
+
+    return measure_fields(log)
+
+
+def _cosmic_rays(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
+    from tests.benchmarks.accuracy.cosmic import measure_cosmic_rays
+
+    return measure_cosmic_rays(log)
+
+
+def _pulls(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
+    from tests.benchmarks.accuracy.pulls import measure_pulls
+
+    return measure_pulls(16 if options.quick else 200, options.seed, options.processes, log)
+
+
+def _real_frames(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
+    from tests.benchmarks.accuracy.realframes import measure_real_frames
+
+    return measure_real_frames(options.sky.parent, log)
+
+
 SECTIONS: Mapping[str, Section] = {
     "wcs": _wcs,
     "zeropoint": _zeropoint,
     "astrometry.net": _astrometry_net,
     "stress": _stress,
+    "psf": _psf,
+    "fluxes": _fluxes,
+    "detection": _detection,
+    "fields": _fields,
+    "cosmic-rays": _cosmic_rays,
+    "pulls": _pulls,
+    "real-frames": _real_frames,
 }
 #: Sections that need the simulated frames.
-FRAME_SECTIONS = {"wcs", "zeropoint", "astrometry.net"}
+FRAME_SECTIONS = {"wcs", "zeropoint", "astrometry.net", "psf", "fluxes", "detection"}

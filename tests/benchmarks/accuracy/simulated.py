@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.benchmarks.accuracy.truestars import disturbance, true_psf
 
 from safelight import characterize, isr
 from safelight.characterize.task import CharacterizeResult
@@ -25,12 +25,11 @@ from safelight.simulate.masters import simulate_master
 from safelight.simulate.optics import TrueWcs, true_pointing
 from safelight.simulate.photometry import NOMINAL_GAIN
 from safelight.simulate.populations import SyntheticSky
-from safelight.simulate.psf import draw_stars, moffat_alpha
 from safelight.simulate.rawfile import write_raw
 from safelight.simulate.sources import Circle, Sky, SkySources
 from safelight.simulate.spec import MasterSpec, NightSpec, VisitSpec
 
-__all__ = ["DATES", "Ccd", "Observatory", "StarSky", "true_stamp"]
+__all__ = ["DATES", "Ccd", "Observatory", "StarSky"]
 
 Floats = NDArray[np.float64]
 
@@ -78,21 +77,6 @@ class StarSky:
         return SkySources.concatenated([stars, field_[~field_.is_star & (field_.band("r") > 21.0)]])
 
 
-def true_stamp(
-    x: float, y: float, half: int, fwhm: float, beta: float, e1: float = 0.0, e2: float = 0.0
-) -> NDArray[np.float32]:
-    """Light of a star of total 1 in the pixels within `half` of that nearest (x, y), as the simulator draws it."""
-    image = np.zeros((2 * half + 1, 2 * half + 1), dtype=np.float32)
-    ones = np.ones(1)
-    column, row = np.floor(x + 0.5), np.floor(y + 0.5)
-    # drawn a million times brighter, so that it reaches beyond the stamp
-    draw_stars(
-        image, ones * (x - column + half), ones * (y - row + half), 1e6 * ones, moffat_alpha(fwhm * ones, beta),
-        e1 * ones, e2 * ones, beta,
-    )  # fmt: skip
-    return image / np.float32(1e6)
-
-
 @dataclass
 class Ccd:
     """One CCD after ISR and, once asked for, after characterisation; the truth beside it."""
@@ -120,8 +104,6 @@ class Ccd:
 
     def copy(self) -> Exposure:
         """The post-ISR exposure with planes of its own."""
-        from dataclasses import replace
-
         e = self.exposure
         return replace(e, image=e.image.copy(), mask=e.mask.copy(), variance=e.variance.copy())
 
@@ -153,47 +135,23 @@ class Ccd:
             "magnitude": placed.magnitude,
         }
 
-    def isolation(self, reach_fwhm: float = 3.0) -> Floats:
-        """For each true star, the flux of other sources within `reach_fwhm` FWHM (their own size added), ADU."""
-        from scipy.spatial import cKDTree
-
+    def isolation(self) -> Floats:
+        """For each true star, the disturbing flux of others; see `truestars.disturbance`."""
         every, stars = self.everything, self.stars
-        fwhm = float(np.median(stars["fwhm"]))
-        places = np.column_stack([every["x"], every["y"]])
-        tree = cKDTree(places)
-        own = np.flatnonzero(every["is_star"] > 0)
-        result = np.zeros(len(own))
-        widest = reach_fwhm * fwhm + 40.0
-        for k, near in enumerate(tree.query_ball_point(places[own], widest)):
-            others = np.array([n for n in near if n != own[k]], dtype=int)
-            if len(others) == 0:
-                continue
-            distance = np.hypot(*(places[others] - places[own[k]]).T)
-            # a bright neighbour's wings count from farther away
-            light = every["flux"][others]
-            close = distance < reach_fwhm * fwhm + np.minimum(every["half_light"][others] * 2.0, 20.0)
-            wing = light * (fwhm / np.maximum(distance, fwhm)) ** 4
-            result[k] = float(np.where(close, light, wing).sum())
-        return result
+        return disturbance(
+            every["x"], every["y"], every["flux"], every["half_light"], np.flatnonzero(every["is_star"] > 0),
+            float(np.median(stars["fwhm"])),
+        )  # fmt: skip
 
-    def true_psf(self, x: float, y: float, half: int = 20, *, centred: bool = True) -> NDArray[np.float32]:
-        """The true PSF through pixels at (x, y): in the middle of the stamp, or with its own sub-pixel place."""
-        from safelight.instruments.geometry import pixel_to_focal_plane
-
-        detector = self.wcs.detector
-        fwhm, e1, e2 = self.truth.psf.at(*pixel_to_focal_plane(detector, x, y, self.wcs.distortion.pixel_size_mm))
-        turn = 2.0 * np.radians(detector.yaw_deg)
-        first = float(e1 * np.cos(turn) + e2 * np.sin(turn))
-        second = float(e2 * np.cos(turn) - e1 * np.sin(turn))
-        place = (0.0, 0.0) if centred else (x, y)
-        width = float(fwhm) / self.wcs.pixel_scale_arcsec
-        return true_stamp(*place, half, width, self.truth.psf.beta, first, second)
+    def true_psf(self, x: float, y: float, half: int = 20) -> NDArray[np.float64]:
+        """The true PSF through pixels at (x, y), in the middle of the stamp."""
+        return true_psf(self.wcs, self.truth.psf, x, y, half)
 
 
 class Observatory:
     """Makes CCDs of a night and brings them through ISR; keeps the masters of the CCD made last."""
 
-    def __init__(self, night: NightSpec, sky: Sky | None = None, overrides: dict[str, Any] | None = None) -> None:
+    def __init__(self, night: NightSpec, sky: Sky | None = None) -> None:
         self.instrument = load_instrument(night.instrument)
         self.night = night
         self.sky = sky if sky is not None else SyntheticSky(night.seed)
