@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.calibrate.plane import FloatArray
-from safelight.compiled import compiled
+from safelight.compiled import compiled, inlined
 
 __all__ = ["grid", "vote"]
 
@@ -75,6 +75,25 @@ def vote(
     return found
 
 
+@inlined
+def _row_peaks(
+    cells: NDArray[np.int32], first: int, last: int, highest: NDArray[np.int32], where: NDArray[np.int64]
+) -> None:
+    """For rows from `first` to before `last`, the highest sum of 2 x 2 cells and its column.
+
+    Sums, so that a peak cut by a border of cells counts whole.
+    """
+    for a in range(first, last):
+        best, column = 0, 0
+        left = cells[a, 0] + cells[a + 1, 0]
+        for b in range(cells.shape[1] - 1):
+            right = cells[a, b + 1] + cells[a + 1, b + 1]
+            if left + right > best:
+                best, column = left + right, b
+            left = right
+        highest[a], where[a] = best, column
+
+
 @compiled
 def _vote(
     p: FloatArray,
@@ -90,6 +109,7 @@ def _vote(
     n = int(2.0 * half / cell) + 1
     result = np.zeros((rotations.size * scales.size * PEAKS, 5))
     cells = np.empty((n + 1, n + 1), np.int32)
+    highest, where = np.empty(n, np.int32), np.empty(n, np.int64)
     inverse, reach = 1.0 / cell, 2.0 * half
     row = 0
     for k in range(rotations.size):
@@ -106,18 +126,15 @@ def _vote(
                     dx = xi[j] - x
                     if dx >= 0.0 and dx < reach:
                         cells[int(dy * inverse), int(dx * inverse)] += 1
-            # sums of 2 x 2 cells, so that a peak cut by a border of cells counts whole
+            _row_peaks(cells, 0, n, highest, where)
             for _ in range(PEAKS):
-                best, bx, by = 0, 0, 0
-                for a in range(n):
-                    for b in range(n):
-                        v = cells[a, b] + cells[a, b + 1] + cells[a + 1, b] + cells[a + 1, b + 1]
-                        if v > best:
-                            best, bx, by = v, b, a
+                by = int(np.argmax(highest))
+                bx, best = int(where[by]), int(highest[by])
                 result[row, 0], result[row, 1], result[row, 2] = best, rotations[k], scales[m]
                 result[row, 3], result[row, 4] = (bx + 1) * cell - half, (by + 1) * cell - half
                 row += 1
                 for a in range(max(by - 1, 0), min(by + 3, n + 1)):
                     for b in range(max(bx - 1, 0), min(bx + 3, n + 1)):
                         cells[a, b] = 0
+                _row_peaks(cells, max(by - 2, 0), min(by + 3, n), highest, where)
     return result

@@ -19,8 +19,9 @@ __all__ = ["ScampSolution", "solve", "write_ldac", "write_reference"]
 
 Floats = NDArray[np.float64]
 
-#: What does best on these frames: a header that may be 10' off and turned by 1 degree (the demand is that of the
-#: search), a third-degree polynomial, a floor of the errors for the sources that is small, stars of 15 sigma and more.
+#: What does best on these frames: the range that Safelight searches too (2 arcmin of pointing and what rotation and
+#: scale add to it at the edge of the field, 2 degrees), the brightest 300 for the match (more find less, and take twice
+#: as long), a third-degree polynomial (the second leaves 60 mas), a small floor of the errors.
 SETTINGS = {
     "ASTREF_CATALOG": "FILE",
     "ASTREFCAT_NAME": "reference.cat",
@@ -29,8 +30,9 @@ SETTINGS = {
     "ASTREFMAG_KEY": "MAG",
     "ASTREFMAGERR_KEY": "MAGERR",
     "ASTREFOBSDATE_KEY": "OBSDATE",
-    "POSITION_MAXERR": "10.0",
-    "POSANGLE_MAXERR": "1.0",
+    "MATCH_NMAX": "300",
+    "POSITION_MAXERR": "3.0",
+    "POSANGLE_MAXERR": "2.0",
     "PIXSCALE_MAXERR": "1.02",
     "MOSAIC_TYPE": "UNCHANGED",
     "STABILITY_TYPE": "INSTRUMENT",

@@ -71,7 +71,7 @@ def measure_wcs(frames: Sequence[Frame], log: Callable[[str], None]) -> list[Row
                 _ours(frame, catalog, ours[name])
                 if peers:
                     _scamp(frame, catalog, theirs[name], folder)
-        log(f"  {frame.name} " + ", ".join(_progress(name, ours[name], theirs[name]) for name in (PS1, GAIA)))
+        log(f"  {frame.name} " + ", ".join(_progress(frame, name, ours[name], theirs[name]) for name in (PS1, GAIA)))
     rows = []
     for name in (PS1, GAIA):
         rows += _rows(TITLES[name], LIMITS_MAS[name], ours[name], theirs[name], len(frames))
@@ -128,9 +128,12 @@ def _scamp(frame: Frame, catalog: ReferenceCatalog, tool: _Tool, folder: Path) -
     tool.add(error_mas, solution.seconds)
 
 
-def _progress(name: str, ours: _Tool, theirs: _Tool) -> str:
-    parts = [f"{tool.rms[-1]:.2f}" if tool.rms else "-" for tool in (ours, theirs)]
-    return f"{TITLES[name]}: {parts[0]} mas, SCAMP {parts[1]} mas"
+def _progress(frame: Frame, name: str, ours: _Tool, theirs: _Tool) -> str:
+    def last(tool: _Tool) -> str:
+        failed = tool.unsolved and tool.unsolved[-1].startswith(frame.name)
+        return "no solution" if failed else f"{tool.rms[-1]:.2f} mas" if tool.rms else "absent"
+
+    return f"{TITLES[name]}: {last(ours)}, SCAMP {last(theirs)}"
 
 
 def _rows(title: str, limit: float, ours: _Tool, theirs: _Tool, n_frames: int) -> list[Row]:
