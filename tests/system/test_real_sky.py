@@ -286,7 +286,8 @@ def test_centroids_of_bright_stars_scatter_as_their_errors_say(frame: Frame) -> 
         off = np.asarray(frame.src[f"base_SdssCentroid_{axis}"][rows] - stars[axis])
         pulls = off / np.asarray(frame.src[f"base_SdssCentroid_{axis}Err"][rows])
         assert 0.7 < _robust(pulls) < 1.4
-        assert abs(np.median(pulls)) < 0.75  # some thousandths of a pixel
+        # 4 standard errors of a median: with 70 to 130 stars a few thousandths of a pixel, and no fixed offset
+        assert abs(np.median(pulls)) < 4.0 * 1.2533 * _robust(pulls) / np.sqrt(len(pulls))
 
 
 def test_cosmic_rays_are_found_and_stars_are_not(frame: Frame) -> None:

@@ -1,8 +1,8 @@
 """The PSF model against the simulator's, beside PSFEx's: width, shape, and what is left of the stars.
 
-Widths are of the PSF through pixels, for truth and models alike. A residual is the difference of the model, fitted
-in flux, and the truth, averaged over the CCD, at its worst pixel, over the peak: what stacking stars would show if there were
-enough of them. "Of stacked stars" is the same from the stars of the frame, their noise included.
+Widths are of the PSF through pixels, for truth and models alike. A residual is the difference of the model, fitted in
+flux, and the truth, averaged over the CCD, at its worst pixel, over the peak: what stacking stars would show if there
+were enough of them. "Of stacked stars" is the same from the stars of the frame, their noise included.
 """
 
 from __future__ import annotations

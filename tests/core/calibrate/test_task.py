@@ -18,6 +18,7 @@ from safelight.calibrate.config import (
     WcsFitterConfig,
 )
 from safelight.errors import ProcessingError
+from safelight.exposure import ApertureCorrections, CorrectionField
 from safelight.exposure.psf import PsfModel
 from safelight.exposure.wcs import TanSipWcs, angular_separation
 from safelight.refcats import ReferenceCatalog
@@ -96,6 +97,17 @@ def test_zeropoint_per_second_and_per_exposure(field) -> None:
     photo_calib = result.exposure.photo_calib
     assert photo_calib.zeropoint_mag == pytest.approx(result.metrics["zeropoint_mag"] + 2.5 * math.log10(30.0))
     assert photo_calib.n_stars == result.metrics["zeropoint_stars"]
+
+
+def test_the_zeropoints_error_knows_of_what_all_fluxes_have_in_common(field) -> None:
+    scene, catalog, result = field
+    known = {"base_PsfFlux": CorrectionField(np.ones((1, 1)), 2048, 4176, common_error=0.01)}
+    scene = replace(scene, exposure=replace(scene.exposure, aperture_corrections=ApertureCorrections(known)))
+    doubtful = calibrated(scene, catalog)
+    common = 1.0857 * 0.01
+    expected = math.hypot(result.metrics["zeropoint_error_mag"], common)
+    assert doubtful.metrics["zeropoint_error_mag"] == pytest.approx(expected, rel=1e-3)
+    assert doubtful.exposure.photo_calib.zeropoint_error_mag == pytest.approx(expected, rel=1e-3)
 
 
 def test_matches_carry_ids_distances_and_the_query(field) -> None:

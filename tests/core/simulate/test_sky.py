@@ -18,7 +18,7 @@ from safelight.simulate.frame import sky_circle
 from safelight.simulate.optics import TrueWcs, claimed_pointing
 from safelight.simulate.populations import SyntheticSky
 from safelight.simulate.presets import PRESETS, real_sky_ccds, spec_from_options
-from safelight.simulate.references import gaia_catalog, ps1_catalog, reference_sources
+from safelight.simulate.references import add_common_errors, gaia_catalog, ps1_catalog, reference_sources
 from safelight.simulate.sources import Circle
 
 HERE = Circle(320.9, -0.4, 0.15)
@@ -93,6 +93,24 @@ def test_synthetic_reference_catalogues_have_their_surveys_errors():
     pull = (np.degrees(gaia["coord_dec"]) - sources.dec_deg[match]) * 3.6e6 / (np.degrees(gaia["coord_decErr"]) * 3.6e6)
     assert np.std(pull) == pytest.approx(1.0, rel=0.1)
     np.testing.assert_allclose(np.degrees(gaia["pm_dec"]) * 3.6e6, sources.pm_dec_mas[match], atol=25.0)
+
+
+def test_errors_that_all_stars_of_a_catalogue_have_in_common_are_drawn_once_for_all():
+    sources = reference_sources(SyntheticSky(7), [HERE])
+    east, north, zeropoints = [], [], []
+    for seed in range(40):
+        plain, drawn = ps1_catalog(sources, 7), ps1_catalog(sources, 7)
+        add_common_errors(drawn, seed, position_mas=0.2, magnitude=0.002)
+        mas = np.degrees(1.0) * 3.6e6
+        shift = (drawn["coord_ra"] - plain["coord_ra"]) * np.cos(plain["coord_dec"]) * mas
+        assert np.ptp(shift) < 1e-3
+        east.append(float(np.mean(shift)))
+        north.append(float(np.mean(drawn["coord_dec"] - plain["coord_dec"])) * mas)
+        ratio = np.asarray(drawn["r_flux"] / plain["r_flux"])
+        zeropoints.append(2.5 * np.log10(np.nanmedian(ratio)))
+        assert np.nanmax(ratio) - np.nanmin(ratio) < 1e-6
+    assert np.std(east + north) == pytest.approx(0.2, rel=0.3)
+    assert np.std(zeropoints) == pytest.approx(0.002, rel=0.4)
 
 
 # ---- real catalogues --------------------------------------------------------------------------------------------
