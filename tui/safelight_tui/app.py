@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual.app import App
 from textual.driver import Driver
@@ -19,7 +18,9 @@ from textual.screen import Screen
 from safelight.errors import SafelightError
 from safelight.settings import Settings
 from safelight_tui.actions import ACTIONS, Action, Registry
+from safelight_tui.commands import command_words, do_command
 from safelight_tui.controller import Controller
+from safelight_tui.everywhere import EverywhereActions
 from safelight_tui.feed import CatalogueChanged, Feed, FeedChanged
 from safelight_tui.jobs import JobEnded, Jobs
 from safelight_tui.night import NightWatch
@@ -28,7 +29,7 @@ from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.session.session import Session
 from safelight_tui.state import Remembered, load_state, save_state, state_path
 from safelight_tui.terminal.typed import OrderedKeys
-from safelight_tui.themes import THEMES, ThemedApp, choose_theme
+from safelight_tui.themes import choose_theme
 from safelight_tui.widgets.header_line import HeaderLine
 from safelight_tui.widgets.line_table import LineTable
 
@@ -58,7 +59,7 @@ def _screen(mode: str) -> Screen[Any]:
     return screen
 
 
-class SafelightApp(ThemedApp[None], inherit_bindings=False):
+class SafelightApp(EverywhereActions, inherit_bindings=False):
     """The terminal application.
 
     Parameters
@@ -285,30 +286,6 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
         """A mode was clicked."""
         self.go(event.mode)
 
-    def action_show_browse(self) -> None:
-        """Go to Browse."""
-        self.go("browse")
-
-    def action_show_plan(self) -> None:
-        """Go to Plan."""
-        self.go("plan")
-
-    def action_show_run(self) -> None:
-        """Go to Run."""
-        self.go("run")
-
-    def action_show_logs(self) -> None:
-        """Go to Logs."""
-        self.go("logs")
-
-    def action_show_image(self) -> None:
-        """Go to Image."""
-        self.go("image")
-
-    def action_show_triage(self) -> None:
-        """Go to Triage."""
-        self.go("triage")
-
     async def action_back(self) -> None:
         """Go back; in Browse (or where nothing is open), quit."""
         if len(self.screen_stack) > 1:
@@ -389,39 +366,11 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
 
     def command_words(self) -> list[str]:
         """What the ``:`` line completes."""
-        return [
-            *(action.name for action in self.actions),
-            *(f"theme {name}" for name in THEMES),
-            "open ",
-            "rerun ",
-            "alarm ",
-        ]
+        return command_words(self)
 
     async def command(self, text: str) -> None:
         """Do what was entered after the colon."""
-        word, _, rest = text.partition(" ")
-        rest = rest.strip()
-        if word == "q":
-            self.leave()
-        elif word == "theme" and rest in THEMES:
-            self.choose_theme(rest)
-        elif word == "open" and rest:
-            self.open(Path(rest).expanduser())
-        elif word == "alarm":
-            self.night.alarm_command(rest)
-        elif word == "rerun":
-            self.controller.choose_rerun(rest or None)
-        elif word in self.actions and not rest:
-            await self.perform(word)
-        else:
-            self._say_unknown(word)
-
-    def _say_unknown(self, word: str) -> None:
-        import difflib
-
-        near = difflib.get_close_matches(word, [action.name for action in self.actions], n=1)
-        hint = f" Did you mean {near[0]}?" if near else " ^P lists all."
-        self.notify(f"There is no action {word!r}.{hint}", severity="warning", markup=False)
+        await do_command(self, text)
 
     @property
     def _theme_wanted(self) -> str:
@@ -448,75 +397,3 @@ class SafelightApp(ThemedApp[None], inherit_bindings=False):
     def say(self, text: str, *, severity: Literal["information", "warning", "error"] = "information") -> None:
         """Show a sentence for a moment; it is never markup."""
         self.notify(text, severity=severity, markup=False)
-
-    def action_palette(self) -> None:
-        """Open the palette."""
-        from textual.command import CommandPalette
-
-        from safelight_tui.actions.palette import ActionPalette
-
-        if not CommandPalette.is_open(cast(App[object], self)):
-            self.push_screen(ActionPalette())
-
-    def action_help(self) -> None:
-        """Show the keys and the purpose of the pane in focus."""
-        from safelight_tui.screens.help import HelpScreen
-
-        screen = self.screen
-        if isinstance(screen, ModeScreen):
-            self.push_screen(HelpScreen(screen.MODE, screen.PURPOSE, screen.focus_name, self.holding()))
-
-    def action_redraw(self) -> None:
-        """Paint the whole screen again."""
-        repaint = getattr(self._driver, "repaint", None)
-        if repaint is not None:
-            repaint()
-        self.screen.refresh(layout=True)
-
-    @contextlib.contextmanager
-    def suspend(self) -> Iterator[None]:
-        """Hand the terminal over; it is taken back and painted anew also when the body raises."""
-        from safelight_tui.terminal.handover import taking_back
-
-        try:
-            with taking_back(super().suspend()):
-                yield
-        finally:
-            self.action_redraw()
-
-    def action_messages(self) -> None:
-        """Show what has rung."""
-        from safelight_tui.widgets.notices_dialog import NoticesDialog
-
-        self.push_screen(NoticesDialog(list(self.night.notices)))
-
-    def action_page_log(self) -> None:
-        """Hand the terminal to $PAGER on a log."""
-        from safelight_tui.screens.paging import page_log
-
-        page_log(self)
-
-    def action_suspend_to_shell(self) -> None:
-        """Hand the terminal to a shell in the repository."""
-        from safelight_tui.terminal.handover import run_program
-
-        directory = self.session.root if self.session is not None else None
-        trouble = run_program(self, [os.environ.get("SHELL") or "/bin/sh"], directory)
-        if trouble:
-            self.say(trouble, severity="error")
-
-    def action_next_pane(self) -> None:
-        """Focus the next pane."""
-        cast(Any, self.screen).focus_next()
-
-    def action_previous_pane(self) -> None:
-        """Focus the previous pane."""
-        cast(Any, self.screen).focus_previous()
-
-    def action_give_up(self) -> None:
-        """Leave a dialog."""
-        if len(self.screen_stack) > 1:
-            self.pop_screen()
-
-    def action_command_line(self) -> None:
-        """The ``:`` line is the mode screens' own."""
