@@ -250,10 +250,9 @@ class SafelightApp(EverywhereActions, inherit_bindings=False):
 
     def tell(self, *what: str) -> None:
         """Tell the screen in view what has changed."""
-        for screen in reversed(self.screen_stack):
-            if isinstance(screen, ModeScreen):
-                screen.changed(frozenset(what))
-                return
+        screen = self.mode_screen
+        if screen is not None:
+            screen.changed(frozenset(what))
 
     @property
     def busy(self) -> bool:
@@ -329,10 +328,10 @@ class SafelightApp(EverywhereActions, inherit_bindings=False):
                 "run_failed": rerun is not None and any(s.status.letter == "F" for s in rerun.states.values()),
             }
             holds.update(name for name, on in flags.items() if on)
-        screen = self.screen if self.screen_stack else None
-        if screen is not None and isinstance(screen.focused, LineTable) and len(screen.focused.model):
-            holds.add("rows")
-        if isinstance(screen, ModeScreen):
+        screen = self.mode_screen
+        if screen is not None:
+            if isinstance(screen.focused, LineTable) and len(screen.focused.model):
+                holds.add("rows")
             holds.update(screen.holding())
         return holds
 

@@ -37,6 +37,17 @@ class EverywhereActions(ThemedApp[None], inherit_bindings=False):
         """Names of the conditions that hold now."""
         raise NotImplementedError
 
+    @property
+    def mode_screen(self) -> ModeScreen | None:
+        """The screen in view, below dialogs and the palette."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, ModeScreen)), None)
+
+    @property
+    def focus_name(self) -> str:
+        """The pane in focus, as the table of actions calls it; empty where there is none."""
+        screen = self.mode_screen
+        return screen.focus_name if screen is not None else ""
+
     # --- screens ----------------------------------------------------------------------------------------------------
 
     def action_show_browse(self) -> None:

@@ -37,16 +37,13 @@ def help_lines(registry: Registry, focus: str, holding: Collection[str]) -> list
 
 
 def markdown_table(registry: Registry) -> str:
-    """All actions as one Markdown table."""
-    rows = ["| keys | action | command |", "|---|---|---|"]
-    for context in registry.contexts:
-        rows.append(f"| **{_heading(context)}** | | |")
-        rows.extend(_row(action) for action in registry.of(context))
+    """All actions as one Markdown table, a row for each context, as the README has it."""
+    rows = ["| where | keys |", "|---|---|"]
+    rows += [f"| {_heading(context)} | {', '.join(map(_cell, registry.of(context)))} |" for context in registry.contexts]
     return "\n".join(rows) + "\n"
 
 
-def _row(action: Action) -> str:
-    # A backslash keeps '[' and '<' from being read as Markdown.
+def _cell(action: Action) -> str:
     keys = " ".join(f"`{label}`" for label in action.key_labels.split())
-    command = f"`{action.command}`" if action.command else ""
-    return f"| {keys} | {action.title}: {action.description} | {command} |"
+    command = f" (`{action.command}`)" if action.command else ""
+    return f"{keys} {action.title}{command}"

@@ -13,6 +13,9 @@ from safelight_tui.actions.registry import Action, Registry
 
 __all__ = ["ActionHost", "ActionPalette", "ActionProvider"]
 
+ELSEWHERE = 0.7
+"""Factor on the score of an action that does not work in the pane in focus."""
+
 
 class ActionHost(Protocol):
     """What the palette asks of the application."""
@@ -20,6 +23,10 @@ class ActionHost(Protocol):
     @property
     def actions(self) -> Registry:
         """The registry with the user's keys."""
+
+    @property
+    def focus_name(self) -> str:
+        """The pane in focus, as `Registry.together` calls it; empty where there is none."""
 
     def holding(self) -> Collection[str]:
         """Names of the conditions that hold now."""
@@ -41,19 +48,20 @@ class ActionProvider(Provider):
         return f"not now, {why_not}" if why_not else action.description + keys
 
     async def discover(self) -> Hits:
-        """All actions, in the order of the table."""
-        for action in self._host.actions:
+        """All actions: first those of the pane in focus, the nearest context first."""
+        for action in self._host.actions.nearest_first(self._host.focus_name):
             yield DiscoveryHit(action.title, partial(self._host.perform, action.name), help=self._help(action))
 
     async def search(self, query: str) -> Hits:
-        """Actions whose title, name or description matches."""
+        """Actions whose title, name or description matches; of equal ones those of the pane in focus come first."""
         matcher = self.matcher(query)
         match = matcher.match
+        here = set(self._host.actions.together.get(self._host.focus_name, ()))
         for action in self._host.actions:
             score = max(match(action.title), match(action.name), 0.5 * match(action.description))
             if score > 0:
                 yield Hit(
-                    score,
+                    score * (1.0 if action.context in here else ELSEWHERE),
                     matcher.highlight(action.title),
                     partial(self._host.perform, action.name),
                     text=action.title,

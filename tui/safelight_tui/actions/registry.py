@@ -146,6 +146,12 @@ class Registry:
         """Actions that apply while `focus` is in focus."""
         return self.of(*self.together[focus])
 
+    def nearest_first(self, focus: str) -> list[Action]:
+        """All actions: those of the last named, narrowest context of a focus first, those that work elsewhere last."""
+        active = self.together.get(focus, (EVERYWHERE,))
+        order = {context: rank for rank, context in enumerate((*reversed(active[:-1]), active[-1]))}
+        return sorted(self, key=lambda action: order.get(action.context, len(order)))
+
     def bindings(self, *contexts: str) -> list[BindingType]:
         """Textual bindings of the contexts named; the action's name is the binding's id, for Textual's key maps."""
         return [
