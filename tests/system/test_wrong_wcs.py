@@ -46,7 +46,7 @@ DOUBTS = {
     "WCS_SCATTER_HIGH",
     "WCS_SOURCES_UNKNOWN",
 }
-REFUSALS = {"WCS_NO_MATCH", "WCS_UNSUPPORTED", "TOO_FEW_STARS"}
+REFUSALS = {"WCS_NO_MATCH", "WCS_MIRRORED", "WCS_UNSUPPORTED", "TOO_FEW_STARS"}
 _EMPTY = np.zeros((HEIGHT, WIDTH), dtype=np.float32)
 _CLEAN = np.zeros((HEIGHT, WIDTH), dtype=np.int32)
 
@@ -310,11 +310,11 @@ def test_a_mirrored_wcs_in_the_header_is_recovered_or_refused(seed: int) -> None
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_frame_that_was_read_mirrored_is_refused(seed: int) -> None:
+def test_a_frame_that_was_read_mirrored_is_refused_and_called_so(seed: int) -> None:
     case = observation(seed)
     case.src["base_SdssCentroid_x"] = WIDTH - 1 - case.src["base_SdssCentroid_x"]
     case.truth = Mirrored(case.truth)
-    assert solve(case).code == "WCS_NO_MATCH"
+    assert solve(case).code == "WCS_MIRRORED"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
