@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safelight.errors import RepositoryError
+from safelight.processes import process_lives
 
 __all__ = [
     "atomic_path",
@@ -152,19 +153,9 @@ def clean_temporaries(root: Path) -> list[Path]:
     for directory, _, names in os.walk(root):
         for name in names:
             match = _TEMPORARY.fullmatch(name)
-            if match and match["host"] == host and not _lives(int(match["pid"])):
+            if match and match["host"] == host and not process_lives(int(match["pid"])):
                 path = Path(directory, name)
                 with suppress(FileNotFoundError), writing_errors(path):
                     path.unlink()
                     removed.append(path)
     return removed
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

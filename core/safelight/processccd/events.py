@@ -54,7 +54,7 @@ class RunStarted(Event):
     ccds: list[dict[str, Any]] = field(default_factory=list)
     estimated_seconds: float | None = None
     directory: str = ""  # where the command line was given
-    process: str = ""  # when the process began (`liveness.process_mark`)
+    process: str = ""  # when the process began (`processes.process_mark`)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

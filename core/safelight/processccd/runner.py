@@ -27,12 +27,13 @@ from safelight.processccd.control import ControlReader, Request
 from safelight.processccd.executor import Control, Executor, Job
 from safelight.processccd.interrupts import interrupts
 from safelight.processccd.journal import JournalWriter, journal_folder
-from safelight.processccd.liveness import HEARTBEAT_S, process_mark
+from safelight.processccd.liveness import HEARTBEAT_S
 from safelight.processccd.logs import RunLogs, log_folder
 from safelight.processccd.outcome import CcdOutcome, Failure, ccd_key
 from safelight.processccd.provenance import Provenance, provenance_path
 from safelight.processccd.secondattempts import SecondAttempts
 from safelight.processccd.visitjudge import JUDGE_CODES
+from safelight.processes import process_mark
 
 if TYPE_CHECKING:
     from safelight.processccd.ledger import OutcomeLedger, RecordedCcd

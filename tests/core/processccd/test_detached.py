@@ -21,11 +21,12 @@ from safelight.processccd.detached import DetachedRun, start
 from safelight.processccd.executor import Control, Job, Observer
 from safelight.processccd.journal import JournalReader
 from safelight.processccd.ledger import OutcomeLedger
-from safelight.processccd.liveness import life_of, process_mark
+from safelight.processccd.liveness import life_of
 from safelight.processccd.plan import Plan, PlannedCcd
 from safelight.processccd.provenance import Provenance
 from safelight.processccd.runlist import latest_run, runs_of
 from safelight.processccd.runner import Runner, RunSummary
+from safelight.processes import process_mark
 
 _BARE = ["isr.doBias=False", "isr.doDark=False", "isr.doFlat=False", "isr.doDefect=False", "doCalibrate=False"]
 

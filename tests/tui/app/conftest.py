@@ -21,6 +21,7 @@ from safelight.butler.repository import create_repository
 from safelight.caveats import Caveat
 from safelight.processccd import events
 from safelight.processccd.journal import JournalWriter, journal_folder
+from safelight.processes import process_mark
 from safelight_tui.app import SafelightApp
 from safelight_tui.state import save_state
 from safelight_tui.widgets.line_input import LineInput
@@ -161,12 +162,13 @@ class Journal:
             rerun=str(rerun),
             host=platform.node(),
             pid=pid,
+            process=process_mark(pid),
             processes=1,
             ccds=planned,
         )
 
     def write(self, kind: type[events.Event], **fields: Any) -> None:
-        self.writer.write(kind(time=time.time(), **fields))
+        self.writer.write(kind(**{"time": time.time(), **fields}))
 
     def close(self) -> None:
         self.writer.close()

@@ -169,7 +169,8 @@ async def test_a_killed_runner_is_noticed_and_the_end_of_a_run_rings(
         await screen.shows("running   2/4")
         process.kill()
         process.wait()
-        await screen.settle(lambda: "DIED" in screen.picture and "x resumes" in screen.picture, 5.0)
+        # It has been silent for some seconds by then.
+        await screen.settle(lambda: "DIED" in screen.picture and "x resumes" in screen.picture, 20.0)
         assert rung
         await screen.press("x")  # nothing of it can run: the frames have no files
         await screen.settle()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from safelight.butler.butler import Butler
 from safelight.errors import DataIdError, EmptySelection
 from safelight.processccd import events
+from safelight.processccd.liveness import SILENT_S
 from safelight_tui.session.catalogue import Catalogue, CatalogueLoader
 from safelight_tui.session.completion import complete
 from safelight_tui.session.facets import STATUS, constrain, facets, toggle
@@ -219,7 +221,9 @@ def test_the_judgement_of_a_visit_shows_at_once_on_the_ccds_of_a_live_run(
 def test_a_run_whose_process_is_gone_has_died(repository: Path, begin_run: Callable[..., object]) -> None:
     pid = os.spawnlp(os.P_NOWAIT, "true", "true")
     os.waitpid(pid, 0)
-    begin_run([(903986, 22)], pid).close()
+    run = begin_run([(903986, 22)], pid)
+    run.write(events.Heartbeat, time=time.time() - 2 * SILENT_S)  # a fresh one would count for more than the process
+    run.close()
     run = first_rerun(repository).last_run
     assert run is not None
     assert run.died

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from safelight.errors import SafelightError
 from safelight.processccd import events
 from safelight.processccd.journal import JournalReader, journals
-from safelight_tui.session.liveness import is_alive
+from safelight.processccd.liveness import life_of
 from safelight_tui.session.reruns import CcdState, RerunView, RunView, status_of
 from safelight_tui.widgets.status import Status
 
@@ -130,7 +130,8 @@ class _RunFollower:
             return False
         changed = self._read_events()
         view = self.view
-        alive = is_alive(view.host, view.pid, view.started, view.last_event) if view.started else False
+        age = time.time() - view.heard
+        alive = view.started > 0.0 and life_of(view.host, view.pid, view.process, age) != "dead"
         if alive != view.alive:
             if not alive and self._read_events():  # what it wrote between the reading and its end
                 changed = True
@@ -200,6 +201,7 @@ class _RunFollower:
             directory=event.directory,
             host=event.host,
             pid=event.pid,
+            process=event.process,
             processes=event.processes,
             config_hash=event.config_hash,
             estimated_seconds=event.estimated_seconds,

@@ -86,6 +86,7 @@ class RunView:
     directory: str = ""  # where relative paths of the command line begin
     host: str = ""
     pid: int = 0
+    process: str = ""  # the mark of its process
     processes: int = 0
     config_hash: str = ""
     estimated_seconds: float | None = None
@@ -96,7 +97,7 @@ class RunView:
     finished: float = 0.0
     exit_code: int | None = None
     alive: bool = False
-    """Its process lives; of a run on another host: it was heard of within the last minute."""
+    """It was heard of lately, or its process lives: what `liveness.life_of` does not call dead."""
     paused: bool = False
     stopping: str = ""  # cancel, cancel-now: what was asked of it
 
