@@ -121,7 +121,7 @@ class EverywhereActions(ThemedApp[None], inherit_bindings=False):
         """Hand the terminal to $PAGER on a log."""
         from safelight_tui.screens.paging import page_log
 
-        page_log(self)
+        page_log(cast(Any, self))
 
     def action_suspend_to_shell(self) -> None:
         """Hand the terminal to a shell in the repository."""
