@@ -89,8 +89,7 @@ def run_plan(
         keep_config(output, config, layers, clobber=settings.clobber_config, backup=settings.backup_config)
         if settings.check_versions:
             keep_versions(output, versions, clobber=settings.clobber_versions)
-        for path in clean_temporaries(output):
-            LOG.info("removed the temporary file of a dead process: %s", path)
+        _clean(output)
         plan = make_plan()
         run = new_run_name()
         provenance = Provenance(
@@ -114,7 +113,13 @@ def run_plan(
             executor = _executor(butler, config, settings, run, versions)
             summary = runner.execute(executor, control or Control())
             ledger.record_files({f"{name}_schema": path for name, path in _schema_paths(butler).items()})
-            return summary
+        _clean(output)  # a worker of a killed run may still have been dying at the first look
+        return summary
+
+
+def _clean(output: Path) -> None:
+    for path in clean_temporaries(output):
+        LOG.info("removed the temporary file of a dead process: %s", path)
 
 
 def _schema_paths(butler: Butler) -> dict[str, Path]:
