@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from tests.support.gen2 import frames_of, make_repository
 
 from safelight.butler.atomic import make_directory
 from safelight.processccd import events
@@ -34,27 +34,7 @@ _BARE = ["isr.doBias=False", "isr.doDark=False", "isr.doFlat=False", "isr.doDefe
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Three frames of the sky whose files are empty: each fails as soon as it is read."""
-    root = tmp_path / "DATA"
-    root.mkdir()
-    (root / "_mapper").write_text("lsst.obs.hsc.HscMapper\n")
-    with sqlite3.connect(root / "registry.sqlite3") as connection:
-        connection.executescript(
-            "CREATE TABLE raw (id integer primary key autoincrement, field text, visit int, ccd int, pointing int, "
-            "filter text, dateObs text, taiObs text, expTime double, dataType text, unique(visit, ccd));"
-            "CREATE TABLE raw_visit (visit int, field text, filter text, dateObs text, taiObs text, unique(visit));"
-        )
-        connection.execute("INSERT INTO raw_visit VALUES (903334, 'F', 'HSC-R', '2013-06-17', '2013-06-17')")
-        for ccd in (16, 22, 23):
-            connection.execute(
-                "INSERT INTO raw (field, visit, ccd, pointing, filter, dateObs, taiObs, expTime, dataType) "
-                "VALUES ('F', 903334, ?, 533, 'HSC-R', '2013-06-17', '2013-06-17', 30.0, 'OBJECT')",
-                (ccd,),
-            )
-            path = root / f"F/2013-06-17/00533/HSC-R/HSC-0903334-{ccd:03d}.fits"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-    connection.close()
-    return root
+    return make_repository(tmp_path / "DATA", frames_of([903334], (16, 22, 23)))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
+from tests.support.gen2 import frames_of, make_repository
 
 from safelight.butler.butler import Butler
 from safelight.butler.datasets import LEDGER_PATH, CcdRecord, DatasetLedger
@@ -26,26 +27,8 @@ FRAMES = 250
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Frames of CCD 16; a calibration registry with a bias for it, and neither dark nor flat."""
-    root = tmp_path / "DATA"
-    (root / "CALIB").mkdir(parents=True)
-    (root / "_mapper").write_text("lsst.obs.hsc.HscMapper\n")
-    with sqlite3.connect(root / "registry.sqlite3") as connection:
-        connection.executescript(
-            "CREATE TABLE raw (id integer primary key autoincrement, field text, visit int, ccd int, pointing int, "
-            "filter text, dateObs text, taiObs text, expTime double, dataType text, unique(visit, ccd));"
-            "CREATE TABLE raw_visit (visit int, field text, filter text, dateObs text, taiObs text, unique(visit));"
-        )
-        for visit in range(1, FRAMES + 1):
-            connection.execute("INSERT INTO raw_visit VALUES (?, 'F', 'HSC-R', '2013-06-17', '2013-06-17')", (visit,))
-            connection.execute(
-                "INSERT INTO raw (field, visit, ccd, pointing, filter, dateObs, taiObs, expTime, dataType) "
-                "VALUES ('F', ?, 16, 533, 'HSC-R', '2013-06-17', '2013-06-17', 30.0, 'OBJECT')",
-                (visit,),
-            )
-            raw = root / f"F/2013-06-17/00533/HSC-R/HSC-{visit:07d}-016.fits"
-            raw.parent.mkdir(parents=True, exist_ok=True)
-            raw.touch()
-    connection.close()
+    root = make_repository(tmp_path / "DATA", frames_of(range(1, FRAMES + 1), [16]))
+    (root / "CALIB").mkdir()
     with sqlite3.connect(root / "CALIB" / "calibRegistry.sqlite3") as connection:
         connection.execute(
             "CREATE TABLE bias (id integer primary key autoincrement, filter text, ccd int, validStart text, "
@@ -95,7 +78,7 @@ def test_fringes_and_stray_light_of_y_are_named_as_they_can_be_done_without(repo
         connection.execute("UPDATE raw SET filter = 'HSC-Y' WHERE visit = 1")
         connection.execute("UPDATE raw_visit SET filter = 'HSC-Y' WHERE visit = 1")
     connection.close()
-    raw = repository / "F/2013-06-17/00533/HSC-Y/HSC-0000001-016.fits"
+    raw = repository / "STRIPE82L/2013-06-17/00533/HSC-Y/HSC-0000001-016.fits"
     raw.parent.mkdir()
     raw.touch()
     (ccd,) = planned(prepared(repository, "visit=1")).ccds
