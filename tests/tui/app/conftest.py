@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -119,6 +122,12 @@ def repository(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def add_rerun() -> Callable[..., Path]:
+    """Make one more rerun like the first: ``add_rerun(root, "second")``."""
+    return make_rerun
+
+
+@pytest.fixture
 def add_frames() -> Callable[..., None]:
     return insert_frames
 
@@ -177,6 +186,54 @@ class Journal:
 @pytest.fixture
 def begin_run(repository: Path) -> Callable[..., Journal]:
     return lambda ccds, pid, **rest: Journal(repository / "rerun" / "first", ccds, pid=pid, **rest)
+
+
+@pytest.fixture
+def begin(begin_run: Callable[..., Journal]) -> Iterator[Callable[..., Journal]]:
+    """`begin_run` with its journals closed in the end."""
+    journals: list[Journal] = []
+
+    def begin_(*arguments: Any, **rest: Any) -> Journal:
+        journals.append(begin_run(*arguments, **rest))
+        return journals[-1]
+
+    yield begin_
+    for journal in journals:
+        journal.close()
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that stands for a runner."""
+    running = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    yield running
+    running.kill()
+    running.wait()
+
+
+_WATCHED: dict[str, Any] = {"root": None, "thread": None, "seen": []}
+
+
+def _watch(event: str, arguments: tuple[Any, ...]) -> None:
+    root = _WATCHED["root"]
+    if root is None or threading.get_ident() != _WATCHED["thread"]:
+        return
+    if event in ("open", "sqlite3.connect", "os.listdir", "os.scandir") and root in str(arguments[0]):
+        _WATCHED["seen"].append((event, arguments))
+
+
+@pytest.fixture
+def watch_loop(repository: Path) -> Iterator[list[Any]]:
+    """What the event loop's thread opens in the repository (an audit hook stays for good, but sleeps)."""
+    if "hooked" not in _WATCHED:
+        sys.addaudithook(_watch)
+        _WATCHED["hooked"] = True
+    _WATCHED.update(root=str(repository), thread=threading.get_ident(), seen=[])
+    (repository / "registry.sqlite3").open("rb").close()
+    assert _WATCHED["seen"], "the hook does not see"
+    _WATCHED["seen"].clear()
+    yield _WATCHED["seen"]
+    _WATCHED["root"] = None
 
 
 class Screen:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -347,31 +345,6 @@ async def test_copied_text_is_a_valid_expression_for_the_marked_rows(opened: Any
     async with opened(repository) as screen:
         await screen.press("g", "space", "space", "y")
         await screen.shows("visit=903334 ccd=16^22")
-
-
-WATCHED: dict[str, Any] = {"root": None, "thread": None, "seen": []}
-WATCHED_EVENTS = ("open", "sqlite3.connect", "os.listdir", "os.scandir")
-
-
-def _watch(event: str, arguments: tuple[Any, ...]) -> None:
-    if WATCHED["root"] is None or event not in WATCHED_EVENTS or threading.get_ident() != WATCHED["thread"]:
-        return
-    if any(isinstance(argument, str | Path) and WATCHED["root"] in str(argument) for argument in arguments[:1]):
-        WATCHED["seen"].append((event, arguments))
-
-
-@pytest.fixture
-def watch_loop(repository: Path) -> Iterator[list[Any]]:
-    """Calls of the event loop's thread that touch the repository (an audit hook stays for good, but sleeps)."""
-    if "hooked" not in WATCHED:
-        sys.addaudithook(_watch)
-        WATCHED["hooked"] = True
-    WATCHED.update(root=str(repository), thread=threading.get_ident(), seen=[])
-    (repository / "registry.sqlite3").open("rb").close()
-    assert WATCHED["seen"], "the hook does not see"
-    WATCHED["seen"].clear()
-    yield WATCHED["seen"]
-    WATCHED["root"] = None
 
 
 async def test_the_event_loop_opens_no_file_of_the_repository(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,6 +44,45 @@ async def test_n_in_the_tree_goes_to_the_branches_that_hold_a_match(opened: Any,
         assert screen.app.screen.tree_pane.key[-1] == ("dateObs", "2013-11-02")
 
 
+async def test_the_tree_of_directories_narrows_with_the_filter_and_n_finds_what_it_holds(
+    opened: Any, repository: Path
+) -> None:
+    butler = Butler(repository)
+    paths = [butler.path_for("raw", {"visit": visit, "ccd": 16}) for visit in (903334, 903986)]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (paths[0].parent / "stray.fits").touch()
+    async with opened(repository) as screen:
+        await screen.press("T", "shift+tab")
+        await screen.shows("> STRIPE82L/")
+        tree = screen.app.screen.tree_pane
+        for path in (repository / "STRIPE82L", repository / "STRIPE82L" / "2013-06-17"):
+            tree.move_to(tree.keys.index(("disk", path)))
+            await screen.press("l")
+            await screen.settle(lambda path=path: any(key[1].parent == path for key in tree.keys))
+        nights = [("disk", repository / "STRIPE82L" / night) for night in ("2013-06-17", "2013-11-02")]
+        assert set(nights) <= set(tree.keys)
+        await screen.press("slash")
+        await screen.type("visit=903986")
+        await screen.press("enter")
+        assert nights[0] not in tree.keys  # its files are of other visits
+        assert nights[1] in tree.keys
+        await screen.press("slash", "backspace", "enter", "shift+tab", "g", "n")
+        assert tree.key == nights[1]
+
+
+async def test_the_palette_lists_what_the_pane_in_focus_does_and_what_holds_there(
+    opened: Any, repository: Path
+) -> None:
+    async with opened(repository) as screen:
+        await screen.press("ctrl+p")
+        await screen.settle(lambda: "Facets" in screen.picture)
+        assert screen.app.focus_name == "browse table"
+        assert {"rows", "data_ids"} <= set(screen.app.holding())  # of the screen below
+        await screen.press("ctrl+g")
+
+
 async def test_x_plans_the_selection_and_asks_with_the_command(opened: Any, repository: Path) -> None:
     butler = Butler(repository)
     for visit in (903986, 903988):
@@ -69,11 +107,13 @@ async def test_x_plans_the_selection_and_asks_with_the_command(opened: Any, repo
         assert screen.app.current_mode == "plan"
 
 
-async def test_d_compares_from_browse_and_from_plan(opened: Any, repository: Path) -> None:
+async def test_d_compares_from_browse_and_from_plan(
+    opened: Any, repository: Path, add_rerun: Callable[..., Path]
+) -> None:
     async with opened(repository) as screen:
         await screen.press("d")
         await screen.shows("Compare: there is no second rerun to compare with")
-    _make_rerun(repository, "second")
+    add_rerun(repository, "second")
     async with opened(repository) as screen:
         for start in ("1", "2"):
             await screen.press(start)
@@ -108,13 +148,3 @@ async def test_the_directories_show_files_that_appear(opened: Any, repository: P
         (repository / "stray.fits").write_bytes(b"x")
         screen.app.feed.nudge()
         await screen.shows("? stray.fits")
-
-
-def _make_rerun(root: Path, name: str) -> None:
-    path = Path(__file__).with_name("conftest.py")
-    spec = importlib.util.spec_from_file_location("app_conftest", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.make_rerun(root, name)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,29 +23,6 @@ from safelight_tui.session.reruns import CcdState, FeedSnapshot, RerunView, RunV
 from safelight_tui.widgets.status import Status
 
 VISITS = (903334, 903336, 903344, 903986)
-
-
-@pytest.fixture
-def process() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that stands for a runner."""
-    running = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    yield running
-    running.kill()
-    running.wait()
-
-
-@pytest.fixture
-def begin(begin_run: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """`begin_run` with its journals closed in the end."""
-    journals: list[Any] = []
-
-    def begin_(*arguments: Any, **rest: Any) -> Any:
-        journals.append(begin_run(*arguments, **rest))
-        return journals[-1]
-
-    yield begin_
-    for journal in journals:
-        journal.close()
 
 
 def finish(journal: Any, visit: int, ccd: int, **metrics: float) -> None:

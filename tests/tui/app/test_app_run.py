@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,29 +24,6 @@ from safelight_tui.widgets.log_model import LogListModel
 from safelight_tui.widgets.status import Status
 
 CCDS = [(903986, 16), (903986, 22), (903986, 100), (904014, 1)]
-
-
-@pytest.fixture
-def process() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that stands for a runner."""
-    running = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    yield running
-    running.kill()
-    running.wait()
-
-
-@pytest.fixture
-def begin(begin_run: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """`begin_run` with its journals closed in the end."""
-    journals: list[Any] = []
-
-    def begin_(*arguments: Any, **rest: Any) -> Any:
-        journals.append(begin_run(*arguments, **rest))
-        return journals[-1]
-
-    yield begin_
-    for journal in journals:
-        journal.close()
 
 
 @pytest.fixture
