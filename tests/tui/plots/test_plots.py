@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
@@ -178,6 +178,7 @@ def test_a_vector_far_off_takes_no_part_in_the_means() -> None:
     assert np.asarray(means.dx).tolist() == [1.0]
 
 
+@example(0.0, 24.0, 2)
 @given(st.floats(0, 40), st.floats(0.01, 30), st.integers(2, 12))
 def test_labels_of_a_clock_are_few_round_and_inside(low: float, span: float, most: int) -> None:
     labels = clock_labels(low, low + span, most)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Axis", "clock_labels", "drawable", "range_of", "ticks"]
 
-_CLOCK_STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720)  # minutes
+_CLOCK_STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720, 1440)  # minutes
 
 
 def drawable(values: ArrayLike) -> NDArray[np.float64]:
