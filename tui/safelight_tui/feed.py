@@ -29,7 +29,7 @@ __all__ = ["CatalogueChanged", "Feed", "FeedChanged"]
 
 LOG = logging.getLogger("safelight.tui")
 
-_LIVE_S = 0.1
+LIVE_S = 0.1
 _IDLE_S = 0.5
 _LISTING_S = 2.0
 _SIGN_OF_LIFE_S = 5.0
@@ -114,7 +114,7 @@ class Feed(threading.Thread):
             trouble = no_frames or no_reruns
             self._tell(reruns, holdings, trouble)
             self._rounds += 1
-            self._nudged.wait(_LIVE_S if self.snapshot.live_runs else _IDLE_S)
+            self._nudged.wait(LIVE_S if self.snapshot.live_runs else _IDLE_S)
 
     @staticmethod
     def _attempt(read: Callable[[], None]) -> str:

@@ -249,6 +249,8 @@ def test_the_time_left_is_that_of_the_ccds_done_so_far() -> None:
     run = run_of(DONE, *[WAITING] * 6)
     assert seconds_left(run, 1100.0) == pytest.approx(30.0)  # six of 10 s on two processes
     assert per_hour(run, 1100.0) == pytest.approx(36.0)
+    held = replace(WAITING, status=Status.VISIT)  # may be tried a second time
+    assert seconds_left(run_of(DONE, held, held), 1100.0) == pytest.approx(10.0)
     assert seconds_left(run_of(*[WAITING] * 4), 1100.0) is None
     assert seconds_left(run_of(*[WAITING] * 4, estimated_seconds=40.0), 1100.0) == pytest.approx(20.0)
     assert seconds_left(run_of(DONE, WAITING, stopping="cancel"), 1100.0) == 0.0
@@ -258,6 +260,7 @@ def test_the_time_left_is_that_of_the_ccds_done_so_far() -> None:
 def test_the_stages_of_a_ccd_in_one_line() -> None:
     at_work = CcdState(Status.WCS, {}, started=1000.0, stage_since=1005.0)
     assert stage_line(at_work, 1046.0) == "read ok > ISR ok > PSF ok > WCS 41s.. > ZP > write | 46.0s"
+    assert stage_line(replace(at_work, attempt=2), 1046.0).startswith("second attempt | read ok > ISR ok")
     assert stage_line(DONE, 2000.0).endswith("write ok | 10.0s")
     assert stage_line(WAITING, 2000.0) == "waiting"
 

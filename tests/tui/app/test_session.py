@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import sqlite3
 import time
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from safelight.butler.butler import Butler
 from safelight.errors import DataIdError, EmptySelection
 from safelight.processccd import events
-from safelight.processccd.liveness import SILENT_S
+from safelight.processccd.liveness import SILENT_S, life_of
+from safelight_tui.feed import LIVE_S
 from safelight_tui.session.catalogue import Catalogue, CatalogueLoader
 from safelight_tui.session.completion import complete
 from safelight_tui.session.facets import STATUS, constrain, facets, toggle
@@ -214,8 +216,57 @@ def test_the_judgement_of_a_visit_shows_at_once_on_the_ccds_of_a_live_run(
     assert state.status is Status.CAVEAT
     assert state.caveats == (("VISIT_WCS_OFF", "It is off."),)
     run.write(events.StageStarted, ccd="visit=903986 ccd=16", stage="visit")
-    assert reader.read().states["visit=903986 ccd=16"].status is Status.WCS
+    assert reader.read().states["visit=903986 ccd=16"].status is Status.VISIT
     run.close()
+
+
+def test_a_second_attempt_is_told_from_a_first(repository: Path, begin_run: Callable[..., object]) -> None:
+    key = "visit=903986 ccd=22"
+    run = begin_run([(903986, 22), (903986, 16)], os.getpid())
+    reader = RerunReader("first", repository / "rerun" / "first")
+    run.write(events.CcdStarted, ccd=key, data_id={}, worker=1)
+    assert reader.read().states[key].word == "reading"
+    run.write(events.StageStarted, ccd=key, stage="visit")
+    view = reader.read()
+    assert view.states[key].word == "waits for its visit"
+    assert view.live_run is not None
+    assert view.live_run.done == 0, "what waits is not over"
+    run.write(events.CcdStarted, ccd=key, data_id={}, worker=1)
+    run.write(events.StageStarted, ccd=key, stage="wcs")
+    assert reader.read().states[key].word == "WCS, 2nd time"
+    run.write(events.CcdFinished, ccd=key, data_id={}, status="done-with-caveats", seconds=9.0)
+    view = reader.read()
+    assert view.states[key].word == "done with caveats"
+    assert view.live_run is not None
+    assert view.live_run.done == 1, "two attempts are one CCD"
+    run.close()
+
+
+def test_a_killed_run_says_which_ccds_it_was_at(repository: Path, begin_run: Callable[..., object]) -> None:
+    pid = os.spawnlp(os.P_NOWAIT, "true", "true")
+    os.waitpid(pid, 0)
+    run = begin_run([(903986, 22), (903986, 16), (903986, 23)], pid)
+    run.write(events.CcdStarted, ccd="visit=903986 ccd=22", data_id={}, worker=1)
+    run.write(events.StageStarted, ccd="visit=903986 ccd=22", stage="wcs")
+    run.write(events.StageStarted, ccd="visit=903986 ccd=16", stage="visit")
+    run.write(events.Heartbeat, time=time.time() - 2 * SILENT_S)
+    run.close()
+    died = first_rerun(repository).last_run
+    assert died is not None
+    assert died.died
+    words = [(state.status, state.message) for state in died.ccds.values()]
+    assert words == [
+        (Status.INTERRUPTED, "the run was killed at: WCS"),
+        (Status.INTERRUPTED, "the run was killed at: waits for its visit"),
+        (Status.WAITING, ""),
+    ]
+
+
+def test_a_killed_run_of_this_host_is_called_dead_within_five_seconds() -> None:
+    assert SILENT_S + LIVE_S < 5.0
+    dead = os.spawnlp(os.P_NOWAIT, "true", "true")
+    os.waitpid(dead, 0)
+    assert life_of(platform.node(), dead, "", SILENT_S) == "dead"
 
 
 def test_a_run_whose_process_is_gone_has_died(repository: Path, begin_run: Callable[..., object]) -> None:

@@ -7,7 +7,7 @@ from statistics import median
 from safelight_tui.session.reruns import CcdState, RunView
 from safelight_tui.widgets.status import Status
 
-__all__ = ["STAGES", "duration", "per_hour", "seconds_left", "stage_line"]
+__all__ = ["STAGES", "duration", "gigabytes", "per_hour", "seconds_left", "stage_line"]
 
 STAGES: tuple[tuple[Status, str], ...] = (
     (Status.READ, "read"),
@@ -44,6 +44,12 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
 
 
+def gigabytes(size: int) -> str:
+    """Bytes in GB: ``412``, ``41``, ``3.1``, ``0.04``, so that a nearly full disk is not taken for an empty one."""
+    value = size / 1e9
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
 def _times(run: RunView) -> list[float]:
     return [ccd.seconds for ccd in run.ccds.values() if ccd.finished and ccd.seconds > 0]
 
@@ -65,7 +71,8 @@ def seconds_left(run: RunView, now: float) -> float | None:
     """Seconds until the run will be over; None where nothing is known, 0 when it is over."""
     if not run.live:
         return 0.0
-    waiting = 0 if run.stopping else run.counts.get(Status.WAITING, 0)
+    ahead = () if run.stopping else (Status.WAITING, Status.VISIT)  # a second attempt takes as long at the most
+    waiting = sum(run.counts.get(status, 0) for status in ahead)
     working = [ccd for ccd in run.ccds.values() if ccd.status.at_work]
     times = _times(run)
     planned = sum(ccd.status not in (Status.SKIPPED, Status.BLOCKED) for ccd in run.ccds.values())
@@ -90,6 +97,7 @@ def stage_line(ccd: CcdState, now: float) -> str:
         at = next((rank for rank, (status, _) in enumerate(STAGES) if status is step), 0)
     if at is None:
         return ccd.status.word
+    again = "second attempt | " if ccd.attempt > 1 else ""
     parts = []
     for rank, (_, name) in enumerate(STAGES):
         if rank < at:
@@ -99,4 +107,4 @@ def stage_line(ccd: CcdState, now: float) -> str:
         else:
             parts.append(name)
     spent = ccd.seconds or (now - ccd.started if ccd.started else 0.0)
-    return " > ".join(parts) + (f" | {spent:.1f}s" if spent else "")
+    return again + " > ".join(parts) + (f" | {spent:.1f}s" if spent else "")

@@ -42,6 +42,8 @@ _SHORT = {
     Status.FAILED: "fail",
     Status.BLOCKED: "stuck",
     Status.CANCELLED: "canc.",
+    Status.VISIT: "visit",
+    Status.INTERRUPTED: "cut",
 }
 """Words of at most five letters, for the narrow pane of figures."""
 
@@ -156,7 +158,15 @@ class WatchingScreen(LogFiltering, LaunchingScreen):
     def _show_head(self, run: RunView) -> None:
         word, _ = run_state(run)
         now = self._now(run)
-        letters = {"D": "done", "V": "caveats", "F": "failed", "B": "blocked", "S": "skipped", "X": "cancelled"}
+        letters = {
+            "D": "done",
+            "V": "caveats",
+            "F": "failed",
+            "B": "blocked",
+            "S": "skipped",
+            "X": "cancelled",
+            "I": "interrupted",
+        }
         by_letter = {status.letter: number for status, number in run.counts.items()}
         counts = " ".join(f"{letter}{by_letter[letter]}" for letter in letters if by_letter.get(letter))
         left = seconds_left(run, now)

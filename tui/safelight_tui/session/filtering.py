@@ -38,7 +38,7 @@ STATUS_WORDS: Mapping[str, frozenset[Status]] = {
     "failed": frozenset({Status.FAILED}),
     "blocked": frozenset({Status.BLOCKED}),
     "running": frozenset(status for status in Status if status.at_work),
-    "waiting": frozenset({Status.WAITING}),
+    "waiting": frozenset({Status.WAITING, Status.VISIT}),
     "cancelled": frozenset({Status.CANCELLED}),
     "absent": frozenset({Status.ABSENT}),
 }

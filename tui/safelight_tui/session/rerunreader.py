@@ -132,12 +132,13 @@ class _RunFollower:
         view = self.view
         age = time.time() - view.heard
         alive = view.started > 0.0 and life_of(view.host, view.pid, view.process, age) != "dead"
-        if alive != view.alive:
-            if not alive and self._read_events():  # what it wrote between the reading and its end
-                changed = True
-            self.view = replace(self.view, alive=alive and self.view.exit_code is None)
-            changed = True
-        return changed
+        if view.alive and not alive:
+            self._read_events()  # what it wrote between the reading and its end
+        alive = alive and self.view.exit_code is None
+        if not changed and alive == view.alive:
+            return False
+        self.view = replace(self.view, alive=alive, ccds=self._shown_ccds(alive))
+        return True
 
     def _read_events(self) -> bool:
         size = self._reader.path.stat().st_size
@@ -151,16 +152,25 @@ class _RunFollower:
         if heard:
             first = self.view.last_event == 0.0  # what is read at first may have been written long ago
             now = time.time()
-            self.view = replace(
-                self.view, ccds=dict(self._ccds), last_event=heard, heard=min(heard, now) if first else now
-            )
+            self.view = replace(self.view, last_event=heard, heard=min(heard, now) if first else now)
         return bool(heard)
+
+    def _shown_ccds(self, live: bool) -> Mapping[str, CcdState]:
+        """The CCDs; of a run that is no more, those that it was at are interrupted."""
+        if live:
+            return dict(self._ccds)
+        return {name: _interrupted(state) for name, state in self._ccds.items()}
+
+    def _start(self, event: events.CcdStarted) -> None:
+        state = self._ccds.get(event.ccd)
+        attempt = 2 if state is not None and state.status is Status.VISIT else 1
+        self._change(event.ccd, status=Status.READ, started=event.time, stage_since=event.time, attempt=attempt)
 
     def _take(self, event: events.Event) -> None:
         if isinstance(event, events.RunStarted):
             self._begin(event)
         elif isinstance(event, events.CcdStarted):
-            self._change(event.ccd, status=Status.READ, started=event.time, stage_since=event.time)
+            self._start(event)
         elif isinstance(event, events.StageStarted):
             self._change(event.ccd, status=status_of(event.stage), stage_since=event.time)
         elif isinstance(event, events.MetricsMeasured):
@@ -234,6 +244,12 @@ class _RunFollower:
         state = self._ccds.get(name)
         if state is not None:
             self._ccds[name] = replace(state, **changes)
+
+
+def _interrupted(state: CcdState) -> CcdState:
+    if not (state.status.at_work or state.status is Status.VISIT):
+        return state
+    return replace(state, status=Status.INTERRUPTED, message=f"the run was killed at: {state.word}")
 
 
 def _name(data_id: Mapping[str, Any]) -> str:

@@ -30,7 +30,7 @@ _STATUSES = {
     "wcs": Status.WCS,
     "zeropoint": Status.ZEROPOINT,
     "write": Status.WRITE,
-    "visit": Status.WCS,  # which it is to have from the other CCDs of its visit
+    "visit": Status.VISIT,
 }
 
 
@@ -56,6 +56,7 @@ class CcdState:
     finished: float = 0.0
     seconds: float = 0.0
     stage_since: float = 0.0
+    attempt: int = 1  # the second is helped by the other CCDs of its visit
 
     @property
     def words(self) -> str:
@@ -66,7 +67,12 @@ class CcdState:
             return f"FAILED {self.code}"
         if self.status is Status.BLOCKED:
             return f"BLOCKED {self.code}"
-        return self.status.word
+        return self.word
+
+    @property
+    def word(self) -> str:
+        """Its status in words, and which attempt this is where it is not the first."""
+        return f"{self.status.word}, 2nd time" if self.status.at_work and self.attempt > 1 else self.status.word
 
     @property
     def tone(self) -> str:

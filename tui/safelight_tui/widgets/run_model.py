@@ -47,9 +47,9 @@ class RunModel:
         self.columns: Sequence[Column] = (
             Column("visit", "visit", 7, right=True, frozen=True),
             Column("ccd", "ccd", 3, right=True, frozen=True),
-            Column("state", "state", 18),
+            Column("state", "state", 19),
             Column("metric", metric[:11], 11, right=True),
-            Column("stages", "stages", max(30, width - 48)),
+            Column("stages", "stages", max(30, width - 49)),
         )
 
     @property
@@ -88,7 +88,7 @@ class RunModel:
         return [
             Cell(str(state.data_id.get("visit", ""))),
             Cell(str(state.data_id.get("ccd", ""))),
-            Cell(sign + state.status.word, tone),
+            Cell(sign + state.word, tone),
             Cell("--" if value is None else f"{value:.4g}", "dim" if value is None else ""),
             Cell("  ".join([_what(state, self._now()), *alarms]), tone),
         ]

@@ -22,12 +22,14 @@ class Status(Enum):
     WCS = ("w", "running", "WCS")
     ZEROPOINT = ("z", "running", "zeropoint")
     WRITE = ("o", "running", "writing")
+    VISIT = ("v", "dim", "waits for its visit")  # failed alone; the other CCDs may help
     DONE = ("D", "good", "done")
     CAVEAT = ("V", "caveat", "done with caveats")
     SKIPPED = ("S", "skipped", "skipped, done before")
     FAILED = ("F", "bad", "failed")
     BLOCKED = ("B", "bad", "cannot run")
     CANCELLED = ("X", "caveat", "cancelled")
+    INTERRUPTED = ("I", "caveat", "interrupted")  # its run was killed while it was at work
 
     @property
     def letter(self) -> str:
@@ -47,7 +49,7 @@ class Status(Enum):
     @property
     def problem(self) -> bool:
         """Whether someone should look."""
-        return self in (Status.FAILED, Status.BLOCKED, Status.CAVEAT, Status.CANCELLED)
+        return self in (Status.FAILED, Status.BLOCKED, Status.CAVEAT, Status.CANCELLED, Status.INTERRUPTED)
 
     @property
     def at_work(self) -> bool:
