@@ -1,58 +1,60 @@
-"""A simulated night, made once, and cheap copies of its repository for tests that spoil them."""
+"""A simulated night, made once for all workers, cheap copies of it for tests that spoil them, and the program."""
 
 from __future__ import annotations
 
+import fcntl
 import os
-import shutil
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from tests.support.links import linked_copy
+from tests.support.terminal import Terminal
 
-
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[[Sequence[str] | None], int]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """Call a command's main function with arguments; gives exit code, stdout and stderr."""
-
-    def run(command: Command, *arguments: object) -> Result:
-        code = command([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return Result(code, captured.out, captured.err)
-
-    return run
+PROGRAM = Path(sys.executable).with_name("safelight")
 
 
 @pytest.fixture(scope="session")
-def tiny_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two simulated HSC frames, visit 903334 CCDs 16 and 100, with all that belongs to them. Not to be changed."""
+def simulated_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two simulated HSC frames, visit 903334 CCDs 16 and 100: of all workers, so nothing may be written there."""
     from safelight.simulate import simulate_night, spec_from_options
 
-    root = tmp_path_factory.mktemp("night") / "DATA"
-    simulate_night(root, spec_from_options(preset="tiny"), processes=2)
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the directory above is that of the run; alone, it is of many runs
+        base = base.parent
+    root, made = base / "simulated-night" / "DATA", base / "simulated-night.made"
+    with (base / "simulated-night.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            simulate_night(root, spec_from_options(preset="tiny"), processes=2)
+            made.touch()
     return root
+
+
+@pytest.fixture(scope="session")
+def tiny_night(simulated_night: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The night of this worker, to which reruns of many names are added. Its own files are not to be changed."""
+    return linked_copy(simulated_night, tmp_path_factory.mktemp("night") / "DATA")
 
 
 @pytest.fixture
-def repository(tiny_night: Path, tmp_path: Path) -> Path:
-    """A copy of the night: large files are links to the originals, so replace them, never write into them."""
-    root = tmp_path / "DATA"
-    shutil.copytree(tiny_night, root, copy_function=_link)
-    return root
+def repository(simulated_night: Path, tmp_path: Path) -> Path:
+    """A copy of the night as it was simulated."""
+    return linked_copy(simulated_night, tmp_path / "DATA")
 
 
-def _link(source: str, target: str) -> str:
-    if source.endswith(".fits"):
-        os.link(source, target)
-    else:
-        shutil.copy2(source, target)
-    return target
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+    """Start the program: ``start("DATA", columns=80)``; what it remembers stays in the test's directory."""
+    started: list[Terminal] = []
+
+    def start_(*arguments: str | Path, columns: int = 120, rows: int = 40, **environment: str) -> Terminal:
+        homes = {f"XDG_{name.upper()}_HOME": str(tmp_path / name) for name in ("state", "config", "data")}
+        command = [str(PROGRAM), *map(str, arguments)]
+        started.append(Terminal(command, columns, rows, **homes, **environment))
+        return started[-1]
+
+    yield start_
+    for terminal in started:
+        terminal.end()

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from safelight.butler import DatasetLedger
 
-PROGRAM = Path(sys.executable).with_name("safelight")
 TICK = os.sysconf("SC_CLK_TCK")
 # The clock, ages, and what the footer shows of the pane in focus are not the same a second later.
 CHANGING = re.compile(r"\d\d:\d\d:\d\dZ|\b\d+(?:\.\d+)?(?:s|m|h)\b")
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Start the program: ``start("DATA", columns=80)``."""
-    path = Path(__file__).parents[1] / "tui" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("terminal_helpers", path)
-    assert spec is not None
-    assert spec.loader is not None
-    helpers = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(helpers)
-    started: list[Any] = []
-
-    def start_(*arguments: str | Path, columns: int = 120, rows: int = 40, **environment: str) -> Any:
-        places = {f"XDG_{name}_HOME": str(tmp_path / name) for name in ("STATE", "CONFIG", "DATA")}
-        command = [str(PROGRAM), *map(str, arguments)]
-        started.append(helpers.Terminal(command, columns, rows, **places, **environment))
-        return started[-1]
-
-    yield start_
-    for terminal in started:
-        terminal.end()
 
 
 def alive(pid: int) -> bool:

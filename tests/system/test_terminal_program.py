@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,35 +19,7 @@ PROGRAM = Path(sys.executable).with_name("safelight")
 LEFT = b"\x1b[?1049l"
 
 
-def _helpers() -> Any:
-    path = Path(__file__).parents[1] / "tui" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("terminal_helpers", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 Start = Callable[..., Any]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start the program: ``start("DATA", columns=80)``."""
-    terminal_class = _helpers().Terminal
-    started: list[Any] = []
-
-    def start_(*arguments: str | Path, columns: int = 120, rows: int = 40, **environment: str) -> Any:
-        homes = {"XDG_STATE_HOME": "state", "XDG_CONFIG_HOME": "config", "XDG_DATA_HOME": "data"}
-        places = {name: str(tmp_path / folder) for name, folder in homes.items()}
-        command = [str(PROGRAM), *map(str, arguments)]
-        started.append(terminal_class(command, columns, rows, **places, **environment))
-        return started[-1]
-
-    yield start_
-    for terminal in started:
-        terminal.end()
 
 
 @pytest.fixture

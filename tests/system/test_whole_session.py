@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -12,12 +11,13 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from astropy.io import fits
+from tests.support.links import linked_copy
 
 SCRIPTS = Path(sys.executable).parent
 SLOW_S = 120.0  # for what has to be computed, on a busy machine
@@ -63,39 +63,8 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data(night: Path, tmp_path: Path) -> Path:
-    """A copy, in a directory whose name has a blank; large files are links to the originals."""
-
-    def link(source: str, target: str) -> str:
-        if source.endswith(".fits"):
-            os.link(source, target)
-            return target
-        return shutil.copy2(source, target)
-
-    root = tmp_path / "my DATA"
-    shutil.copytree(night, root, copy_function=link)
-    return root
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start the program on a repository."""
-    path = Path(__file__).parents[1] / "tui" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("terminal_helpers", path)
-    assert spec is not None
-    assert spec.loader is not None
-    helpers = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(helpers)
-    started: list[Any] = []
-
-    def start_(*arguments: str | Path) -> Any:
-        homes = {f"XDG_{name}_HOME": str(tmp_path / name) for name in ("STATE", "CONFIG", "DATA")}
-        command = [str(SCRIPTS / "safelight"), *map(str, arguments)]
-        started.append(helpers.Terminal(command, 120, 40, **homes))
-        return started[-1]
-
-    yield start_
-    for terminal in started:
-        terminal.end()
+    """A copy, in a directory whose name has a blank."""
+    return linked_copy(night, tmp_path / "my DATA")
 
 
 def process_ccd(root: Path, rerun: str, *words: str) -> subprocess.CompletedProcess[str]:
