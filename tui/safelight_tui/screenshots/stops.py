@@ -39,7 +39,7 @@ STOPS: tuple[Stop, ...] = (
     Stop("run-confirm", ("p", "wait:bias", "x"), "processCcd"),
     Stop("config", ("p", "wait:bias", "e", "wait:default"), "default"),
     Stop("run", ("3",), "rerun"),
-    Stop("run-live", ("3", r"match:\b(?:[3-9]|1[0-2])/1\d "), "rerun", live=True),
+    Stop("run-live", ("3", r"match:\b[5-9]\d/104 "), "rerun", live=True),
     Stop("logs", ("4",), "Logs"),
     Stop("image", (*_typed("{ccd}"), "i", "wait:calexp", ")", ")", ")", "O"), "calexp"),
     Stop(
@@ -52,7 +52,7 @@ STOPS: tuple[Stop, ...] = (
         (*_typed("{ccd}"), "i", "wait:calexp", ")", ")", "p", "wait:CROSSTALK"),
         "CROSSTALK",
     ),
-    Stop("mosaic", (*_typed("{ccd}"), "i", "wait:calexp", "M", "wait:visit"), "visit"),
+    Stop("mosaic", (*_typed("{whole}"), "i", "wait:calexp", "M", "wait:visit"), "visit"),
     Stop("triage", ("6", "wait:kept"), "kept"),
     Stop("triage-zeropoint", ("6", "wait:kept", "m"), "kept out"),
     Stop("triage-night", ("6", "wait:kept", "m", "m", "m", "wait:UTC"), "UTC"),

@@ -22,8 +22,8 @@ from safelight_tui.screenshots.stops import STOPS, Stop
 
 __all__ = ["STOPS", "Stop", "cells_of", "main", "text_of", "visit"]
 
-PATIENCE_S = 30.0
-"""How long a screen may take to show what a stop waits for."""
+PATIENCE_S, LIVE_PATIENCE_S = 30.0, 600.0
+"""How long a screen may take to show what a stop waits for, and how long a run may take to come that far."""
 
 
 def cells_of(app: SafelightApp) -> list[list[Segment]]:
@@ -39,7 +39,7 @@ def text_of(app: SafelightApp) -> str:
 
 async def _until(pilot: Pilot[None], app: SafelightApp, pattern: str, stop: Stop) -> None:
     """Wait until nothing is being read and what matches `pattern` can be read."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + (LIVE_PATIENCE_S if stop.live else PATIENCE_S)
     calm = 0
     while calm < 3:
         await pilot.pause()
@@ -111,9 +111,12 @@ def _parser() -> Parser:
         "--ccd", metavar="ID", default="visit=903334 ccd=16", help="data ID of the CCD whose pixels are shown"
     )
     parser.add_argument(
+        "--whole", metavar="ID", default="visit=904020 ccd=50", help="data ID of a CCD whose visit is shown as a mosaic"
+    )
+    parser.add_argument(
         "--live",
         metavar="ID",
-        default="visit=903334..903346",
+        default="visit=904020",
         help="data IDs of the run that is shown at work",
     )
     parser.add_argument("--only", metavar="NAME", action="append", help="only this picture; may be repeated")
@@ -146,7 +149,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.only and stop.name not in options.only:
             continue
         with live_run(root, options.live) if stop.live else nullcontext():
-            cells = asyncio.run(visit(stop, root, options.rerun, {"ccd": options.ccd}))
+            cells = asyncio.run(visit(stop, root, options.rerun, {"ccd": options.ccd, "whole": options.whole}))
         size = _save(artist, cells, stop, options.out)
         total += size
         print(f"{options.out / stop.name}.png {size / 1000:.0f} kB")
