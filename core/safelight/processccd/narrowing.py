@@ -67,6 +67,9 @@ class Narrowing:
     def __bool__(self) -> bool:
         return bool(self.words)
 
+    def __str__(self) -> str:
+        return " ".join(word.text for word in self.words)
+
 
 def parse_narrowing(text: str, metrics: Collection[str]) -> Narrowing:
     """The words of `text`, separated by blanks; quotes keep blanks together.

@@ -125,6 +125,7 @@ async def test_calibrations_and_reruns_stand_in_the_tree_with_validity_and_paren
 ) -> None:
     async with opened(repository) as screen:
         await screen.press("shift+tab", "j", "j", "l", "j", "l", "j")
+        await screen.shows("13-05-07..14-05-02 2")  # in the tree, where there is room
         await screen.shows("2013-11-03", "bias     2013-11-03 valid 2013-05-07..2014-05-02, 2 CCDs")
         await screen.press("G", "l")
         await screen.shows("from the raw frames", "D1 V1 F1")
@@ -144,7 +145,7 @@ async def test_the_tree_of_directories_marks_unknown_files(opened: Any, reposito
         assert "? stray.fits" in screen.picture
         assert "? HSC-0903986" not in screen.picture
         await screen.press("T")
-        await screen.shows("reference catalogues")
+        await screen.shows("ref. catalogues")
 
 
 async def test_details_tell_header_inputs_calibrations_and_history(opened: Any, repository: Path) -> None:

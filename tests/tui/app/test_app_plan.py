@@ -20,6 +20,7 @@ from safelight.processccd.plan import MasterChoice, PlannedCcd
 from safelight.processccd.savedconfig import saved_text
 from safelight_tui.runs.request import RunRequest, calib_of, free_rerun_name, valid_rerun_name
 from safelight_tui.widgets.plan_model import PlanModel
+from safelight_tui.widgets.run_confirm import ConfirmRun
 
 BARE = ["isr.doBias=False", "isr.doDark=False", "isr.doFlat=False", "isr.doDefect=False", "doCalibrate=False"]
 
@@ -182,8 +183,7 @@ async def test_a_rerun_is_chosen_named_or_chained(opened: Any, with_files: Path)
         await screen.shows("rerun first")
         await screen.press("r")
         await screen.shows("Write to which rerun?", "reads from")
-        await screen.press("shift+tab")
-        await screen.type("..")
+        await screen.type("..")  # what is typed is a name, without another key
         await screen.press("enter")
         await screen.shows("cannot be the name of a rerun")
         await screen.press("ctrl+u")
@@ -194,6 +194,43 @@ async def test_a_rerun_is_chosen_named_or_chained(opened: Any, with_files: Path)
         await screen.shows("Read from rerun first")
         await screen.press("enter")
         await screen.shows("rerun first:first-2 (new)", "--rerun first:first-2")
+        await screen.press("r", "down")
+        assert screen.app.screen.query_one("#name").value == "first"
+        await screen.press("enter")
+        await screen.shows("rerun first  ", "--rerun first ")
+
+
+async def test_a_disk_that_is_too_small_is_said_and_asked_about(
+    opened: Any, with_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("safelight.processccd.planner._free_bytes", lambda path: 1_500_000)
+    async with opened(with_files) as screen:
+        await screen.press("2")
+        await screen.shows("RUN 0")
+        screen.app.screen.plan(
+            RunRequest(with_files, "bare", id_text="visit=903986 ccd=16", config=dict(item.split("=") for item in BARE))
+        )
+        await screen.shows("DISK FULL", "0.00GB", "The disk is too small: about")
+        await screen.press("x")
+        await screen.settle(lambda: isinstance(screen.app.screen, ConfirmRun))
+        await screen.shows("The disk is too small: about")
+        await screen.press("enter")
+        await screen.shows("It will not fit on the disk. Enter again runs it all the same.")
+        assert isinstance(screen.app.screen, ConfirmRun)
+        await screen.press("ctrl+g")
+    assert not (with_files / "rerun" / "bare").exists()
+
+
+async def test_n_in_the_plan_goes_through_what_its_last_filter_selects(opened: Any, with_files: Path) -> None:
+    async with opened(with_files) as screen:
+        await screen.press("2")
+        await screen.shows("BLOCKED 20")
+        await screen.press("slash")
+        await screen.type("ccd=100")
+        await screen.press("enter", "slash", "ctrl+u", "enter", "g", "n")
+        await screen.shows("> 903334 100")
+        await screen.press("n", "n")
+        await screen.shows("> 903334 100", "From the top again.")
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ async def test_configuration_files_are_checked_shown_and_in_the_command(
         await screen.type("visit=903986 ccd=16^22")
         await screen.press("enter", "2")
         await screen.shows("BLOCKED 2")
-        await screen.press("r", "shift+tab")
+        await screen.press("r")
         await screen.type("other")
         await screen.press("enter")
         await screen.shows("rerun other (new)")

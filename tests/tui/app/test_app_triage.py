@@ -43,6 +43,10 @@ async def test_words_narrow_and_wrong_words_say_so(opened: Any, repository: Path
         await screen.shows("There is no metric 'fhwm'")
         await screen.press("ctrl+g")
         await screen.shows("1 of 3")
+        await screen.press("slash", "ctrl+u", "enter", "g", "n")
+        await screen.shows("3 of 3", ">903988   16")  # the words that were kept last
+        await screen.press("N")
+        await screen.shows("From the end again.")
 
 
 async def test_a_mark_is_written_seen_and_taken_back(opened: Any, repository: Path) -> None:
@@ -219,6 +223,20 @@ async def test_two_reruns_are_compared_ccd_by_ccd(opened: Any, repository: Path)
         await screen.shows("3 of 3 CCDs  first")
         await screen.press("d")
         await screen.shows("second minus first: 1 CCDs in both, 2 only in the first", "+0.20", "-0.100", "D>D", "F>-")
+        await screen.press("slash")
+        await screen.type("fwhm_arcsec>0.1")
+        await screen.shows("1 of 3 CCDs", "D>D")
+        await screen.press("ctrl+u")
+        await screen.type("failed")
+        await screen.shows("1 of 3 CCDs", "F>-")
+        await screen.press("ctrl+u")
+        await screen.type("fhwm>1")
+        await screen.shows("There is no metric 'fhwm'", "F>-")
+        await screen.press("ctrl+u")
+        await screen.type("failed")
+        await screen.press("enter", "slash", "ctrl+u", "enter", "g", "n")
+        await screen.shows("3 of 3 CCDs", "F>-")
+        assert "F>-" in next(line for line in screen.picture.splitlines() if line.lstrip().startswith(">"))
         await screen.press("q")
         await screen.shows("3 of 3 CCDs")
 

@@ -39,7 +39,8 @@ def help_lines(registry: Registry, focus: str, holding: Collection[str]) -> list
 def markdown_table(registry: Registry) -> str:
     """All actions as one Markdown table, a row for each context, as the README has it."""
     rows = ["| where | keys |", "|---|---|"]
-    rows += [f"| {_heading(context)} | {', '.join(map(_cell, registry.of(context)))} |" for context in registry.contexts]
+    for context in registry.contexts:
+        rows.append(f"| {_heading(context)} | {', '.join(map(_cell, registry.of(context)))} |")
     return "\n".join(rows) + "\n"
 
 

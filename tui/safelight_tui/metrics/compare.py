@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from safelight.processccd.judged import outlier_scores
+from safelight.processccd.narrowing import Narrowing
 from safelight.processccd.report import COLUMNS
 from safelight_tui.terminal.text import number
 from safelight_tui.widgets.table_model import Cell, Column
 from safelight_tui.widgets.text_pane import TextLine
 
-__all__ = ["Comparison", "compare_rows", "median_difference", "row_lines"]
+__all__ = ["COMPARED", "Comparison", "as_judged", "compare_rows", "median_difference", "row_lines"]
 
 Row = Mapping[str, Any]
 
@@ -65,6 +66,10 @@ class Comparison:
         present.sort(key=value, reverse=reverse)
         return replace(self, rows=(*present, *(row for row in self.rows if value(row) is None)))
 
+    def narrowed(self, words: Narrowing) -> Comparison:
+        """Only the CCDs that have all the words: see `as_judged`."""
+        return replace(self, rows=tuple(row for row in self.rows if words.matches(as_judged(row))))
+
     def cells(self) -> list[list[Cell]]:
         """For a table of rows."""
         return [self._cells(row) for row in self.rows]
@@ -81,6 +86,18 @@ class Comparison:
                 text = _signed(value, _DECIMALS[name])
                 cells.append(Cell(f"!{text}", "bad") if name in row["changed"] else Cell(text))
         return cells
+
+
+def as_judged(row: Row) -> dict[str, Any]:
+    """A row of differences as words see it: ``fwhm_arcsec>0.1`` is about the difference, ``outlier`` about what
+    changed otherwise than elsewhere, ``failed`` about either rerun; other text is looked for in filter and states."""
+    return {
+        **row["differences"],
+        **{key: row[key] for key in ("visit", "ccd") if row[key] != ""},
+        "status": "failed" if "F" in row["states"] else "done",
+        "message": f"{row['filter']} {row['states']}",
+        "outliers": row["changed"],
+    }
 
 
 def compare_rows(first: Sequence[Row], second: Sequence[Row], names: tuple[str, str]) -> Comparison:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from safelight_tui.runs.figures import gigabytes
 from safelight_tui.runs.request import RunRequest
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ class PlanPicture:
     def differing(self) -> list[ConfigValue]:
         """Fields in which the rerun's own configuration is another."""
         return [value for value in self.config.values() if value.frozen is not None]
+
+    @property
+    def disk_warning(self) -> str:
+        """A sentence where what is to be written does not fit on the disk; else empty."""
+        needed, free = self.plan.disk_needed_bytes, self.plan.disk_free_bytes
+        if needed <= free:
+            return ""
+        return f"The disk is too small: about {gigabytes(needed)} GB will be written, {gigabytes(free)} GB are free."
 
     @property
     def runnable(self) -> bool:

@@ -49,7 +49,7 @@ class BrowseScreen(BrowseTree):
     BrowseScreen #tree { width: 22; border-right: solid $panel; }
     BrowseScreen #data-ids { width: 1fr; }
     BrowseScreen #detail { height: 6; }
-    BrowseScreen.-wide #tree { width: 36; }
+    BrowseScreen.-wide #tree { width: 46; }
     BrowseScreen.-tall #detail { height: 14; }
     """
 

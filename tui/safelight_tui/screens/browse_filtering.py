@@ -6,6 +6,7 @@ import numpy as np
 
 from safelight.errors import DataIdError
 from safelight_tui.catalogue import Bitset
+from safelight_tui.screens.matching import go_to_match
 from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.session.completion import Completion, complete
 from safelight_tui.session.facets import facets, toggle
@@ -156,16 +157,10 @@ class BrowseFiltering(ModeScreen):
             self.shell.show_error(error)
             return
         in_tree = self.focused is self.tree_pane
-        places = self._branches(session, matches) if in_tree else self._rows(session, matches)
+        places = self.matching_branches(session, matches) if in_tree else self._rows(session, matches)
         pane = self.tree_pane if in_tree else self.table
-        if not places:
-            what = "line of the tree" if in_tree else "row in view"
-            self.shell.say(f"No {what} matches {self.searched}.", severity="warning")
-            return
-        ahead = [place for place in places if (place - pane.cursor) * step > 0]
-        if not ahead:
-            self.shell.say("From the top again." if step > 0 else "From the end again.")
-        pane.move_to((ahead or places)[0 if step > 0 else -1])
+        what = "line of the tree" if in_tree else "row in view"
+        go_to_match(self, pane, places, self.searched, step, what)
 
     @staticmethod
     def _rows(session: Session, matches: Bitset) -> list[int]:
@@ -173,7 +168,7 @@ class BrowseFiltering(ModeScreen):
         places: list[int] = np.flatnonzero(matches.mask()[shown]).tolist()
         return places
 
-    def _branches(self, session: Session, matches: Bitset) -> list[int]:
+    def matching_branches(self, session: Session, matches: Bitset) -> list[int]:
         """Lines of the raw frames that hold a match and are not open."""
         tree, columns = self.tree_pane, session.catalogue.columns
         places = []

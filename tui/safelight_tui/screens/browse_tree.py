@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from safelight.errors import SafelightError
+from safelight_tui.catalogue import Bitset
 from safelight_tui.screens.browse_filtering import BrowseFiltering
 from safelight_tui.session.disktree import DiskTree, Entry, KnownFiles, list_directory
 from safelight_tui.session.facets import constrain
@@ -28,7 +29,10 @@ class BrowseTree(BrowseFiltering):
     def show_tree(self, session: Session) -> None:
         """Show the tree of the kind chosen."""
         tree = self.tree_pane
-        tree.show(DiskTree(session.root, self._listings) if self._disk else RepositoryTree(session))
+        if self._disk:
+            tree.show(DiskTree(session.root, self._listings, self._known, session.filter.view))
+        else:
+            tree.show(RepositoryTree(session))
 
     def forget_tree(self) -> None:
         """Another repository is open."""
@@ -75,6 +79,20 @@ class BrowseTree(BrowseFiltering):
                 self.shell.show_error(error)
 
         self.shell.controller.ask(lambda butler: list_directory(path, known), listed, failed=refused)
+
+    def matching_branches(self, session: Session, matches: Bitset) -> list[int]:
+        """Files and closed directories that hold a match; in the other tree, branches of the raw frames."""
+        if not self._disk:
+            return super().matching_branches(session, matches)
+        known, tree, mask = self._known, self.tree_pane, matches.mask()
+        places = []
+        for place, key in enumerate(tree.keys):
+            if known is None or not isinstance(key, tuple) or key[0] != "disk" or key in tree.opened:
+                continue
+            rows = known.rows_at(key[1])
+            if rows is not None and mask[rows[rows < len(mask)]].any():
+                places.append(place)
+        return places
 
     def on_tree_view_branch_opened(self, event: TreeView.BranchOpened) -> None:
         """Read a directory when it is opened."""

@@ -7,15 +7,21 @@ from collections.abc import Collection
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from safelight.errors import DataIdError
+from safelight.processccd.narrowing import Narrowing, parse_narrowing
 from safelight_tui.actions import ACTIONS
 from safelight_tui.marks.reading import Judged, read_judged
-from safelight_tui.metrics.compare import Comparison, compare_rows, row_lines
+from safelight_tui.metrics.compare import COMPARED, Comparison, as_judged, compare_rows, row_lines
+from safelight_tui.screens.matching import go_to_match
 from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.widgets.line_table import LineTable
+from safelight_tui.widgets.narrow_bar import NarrowBar
 from safelight_tui.widgets.table_model import RowsModel
 from safelight_tui.widgets.text_pane import TextLine, TextPane
 
 __all__ = ["CompareScreen"]
+
+_NUMBERS = (*COMPARED, "visit", "ccd")
 
 
 class CompareScreen(ModeScreen):
@@ -48,6 +54,7 @@ class CompareScreen(ModeScreen):
         self._comparison: Comparison | None = None
         self._in_view: Comparison | None = None
         self._sort: tuple[str, bool] | None = None
+        self._narrowing = self._searched = Narrowing()
 
     @property
     def focus_name(self) -> str:
@@ -59,6 +66,7 @@ class CompareScreen(ModeScreen):
         summary = TextPane(id="summary")
         summary.can_focus = False
         yield summary
+        yield NarrowBar("words: failed outlier ccd=16 fwhm_arcsec>0.1 (of the difference)")
         yield LineTable(empty_text="reading both reruns", id="differences")
         yield TextPane(id="pair")
 
@@ -72,8 +80,9 @@ class CompareScreen(ModeScreen):
         return self.table
 
     def holding(self) -> Collection[str]:
-        """Whether there are rows."""
-        return ("rows",) if self._comparison is not None and self._comparison.rows else ()
+        """Whether there are rows, and words to search for."""
+        rows = ("rows",) if self._comparison is not None and self._comparison.rows else ()
+        return (*rows, *(("search",) if self._searched else ()))
 
     def on_mount(self) -> None:
         """Compare with the newest other rerun."""
@@ -102,6 +111,37 @@ class CompareScreen(ModeScreen):
         self.query_one("#summary", TextPane).show(lines)
         self._show()
 
+    def action_filter(self) -> None:
+        """Narrow by words."""
+        self.query_one(NarrowBar).open()
+
+    def on_narrow_bar_changed(self, event: NarrowBar.Changed) -> None:
+        """Narrow while typing; what cannot be understood leaves the rows as they were."""
+        try:
+            self._narrowing = parse_narrowing(event.text, _NUMBERS)
+        except DataIdError as error:
+            self.query_one(NarrowBar).note(error.message, wrong=True)
+            return
+        self._show()
+
+    def on_narrow_bar_left(self) -> None:
+        """Back to the table."""
+        self._searched = self._narrowing or self._searched
+        self.table.focus()
+
+    def action_next_match(self) -> None:
+        """To the next CCD that has the last words."""
+        self._go_to_match(1)
+
+    def action_previous_match(self) -> None:
+        """To the one before."""
+        self._go_to_match(-1)
+
+    def _go_to_match(self, step: int) -> None:
+        rows = self._in_view.rows if self._in_view is not None else ()
+        places = [place for place, row in enumerate(rows) if self._searched.matches(as_judged(row))]
+        go_to_match(self, self.table, places, str(self._searched), step)
+
     def on_line_table_sort_requested(self, event: LineTable.SortRequested) -> None:
         """Sort by a difference."""
         self._sort = (event.column, event.reverse)
@@ -111,10 +151,14 @@ class CompareScreen(ModeScreen):
         comparison = self._comparison
         if comparison is None:
             return
+        total = len(comparison.rows)
+        if self._narrowing:
+            comparison = comparison.narrowed(self._narrowing)
         if self._sort is not None:
             comparison = comparison.sorted_by(*self._sort)
+        self.query_one(NarrowBar).note(f"{len(comparison.rows)} of {total} CCDs")
         self._in_view = comparison
-        self.table.empty_text = "neither rerun has results"
+        self.table.empty_text = "no CCD has all these words" if total else "neither rerun has results"
         self.table.show(RowsModel(comparison.columns, comparison.cells()))
         self._show_pair()
         self.refresh_footer()

@@ -14,6 +14,7 @@ from safelight.errors import DataIdError, EmptySelection
 from safelight_tui.actions import ACTIONS
 from safelight_tui.catalogue import Bitset
 from safelight_tui.runs.request import free_rerun_name
+from safelight_tui.screens.matching import go_to_match
 from safelight_tui.screens.plan_choices import ChoosingScreen
 from safelight_tui.screens.why import tell_why
 from safelight_tui.session.reruns import SCRATCH
@@ -63,6 +64,7 @@ class PlanScreen(ChoosingScreen):
         self._chosen: PlanPicture | None = None
         self._trouble = ""  # why there is no plan
         self._filter = ""
+        self._searched = ""  # the filter that was kept last
         self._sort: tuple[str, bool] | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -90,6 +92,7 @@ class PlanScreen(ChoosingScreen):
         """What this plan allows."""
         chosen = self.chosen
         holds = ["rows"] if len(self.query_one(LineTable).model) else []
+        holds += ["search"] if self._searched else []
         if chosen is not None:
             holds += ["plan", *(("runnable",) if chosen.runnable else ())]
             holds += ["problems"] if chosen.plan.counts()["blocked"] else []
@@ -156,7 +159,7 @@ class PlanScreen(ChoosingScreen):
 
     def _fill(self) -> None:
         table, ccds, picture = self.query_one(LineTable), self.ccds, self.picture
-        rows = self._filtered(ccds)
+        rows = self._filtered(ccds, self._filter)
         if self._sort is not None and self._sort[0] in SORTS:
             column, reverse = self._sort
             rows.sort(key=lambda row: SORTS[column](ccds[row]), reverse=reverse)
@@ -168,10 +171,10 @@ class PlanScreen(ChoosingScreen):
         width = table.size.width - 2
         table.show(PlanModel(ccds, rows, width=width, wanted=wanted, left_out=self.left_out, verdicts=verdicts))
 
-    def _filtered(self, ccds: Sequence[PlannedCcd]) -> list[int]:
-        """The places that the filter wants; with an invalid one, all."""
-        actions = {word for word in self._filter.split() if word in _WORDS}
-        words = [word for word in self._filter.split() if word not in actions]
+    def _filtered(self, ccds: Sequence[PlannedCcd], text: str) -> list[int]:
+        """The places that a filter wants; with an invalid one, all."""
+        actions = {word for word in text.split() if word in _WORDS}
+        words = [word for word in text.split() if word not in actions]
         rows = list(range(len(ccds)))
         if actions:
             rows = [row for row in rows if self._action(ccds[row]) in actions]
@@ -270,6 +273,7 @@ class PlanScreen(ChoosingScreen):
         """Back to the table."""
         if event.input.id == "plan-filter":
             event.input.set_class(bool(event.value), "-open")
+            self._searched = event.value.strip() or self._searched
             self.query_one(LineTable).focus()
 
     def action_give_up(self) -> None:
@@ -280,6 +284,20 @@ class PlanScreen(ChoosingScreen):
         line.value = ""
         line.remove_class("-open")
         self.query_one(LineTable).focus()
+
+    def _go_to_match(self, step: int) -> None:
+        table, wanted = self.query_one(LineTable), set(self._filtered(self.ccds, self._searched))
+        shown = table.model.row_ids(0, len(table.model)).tolist()
+        places = [place for place, row in enumerate(shown) if row in wanted]
+        go_to_match(self, table, places, self._searched, step)
+
+    def action_next_match(self) -> None:
+        """To the next CCD that the last filter selects."""
+        self._go_to_match(1)
+
+    def action_previous_match(self) -> None:
+        """To the one before."""
+        self._go_to_match(-1)
 
     def _go_to_problem(self, step: int) -> None:
         table, ccds = self.query_one(LineTable), self.ccds

@@ -17,6 +17,7 @@ from safelight_tui.marks.reading import Judged, read_judged, read_signature
 from safelight_tui.metrics.detail import detail_lines
 from safelight_tui.metrics.rows import METRICS, data_id_of, full_id, is_problem
 from safelight_tui.metrics.table import MetricsTable, by_visit
+from safelight_tui.screens.matching import go_to_match
 from safelight_tui.screens.triage_judging import JudgingScreen
 from safelight_tui.screens.why import tell_why
 from safelight_tui.session.reruns import RerunView
@@ -55,6 +56,7 @@ class TriageScreen(JudgingScreen):
         super().__init__()
         self._source: RerunView | None = None
         self._narrowing = Narrowing()
+        self._searched = Narrowing()  # the words that were kept last
         self._sort: tuple[str, bool] | None = None
         self._reading = self._read_again = False
 
@@ -83,7 +85,7 @@ class TriageScreen(JudgingScreen):
 
     def holding(self) -> Collection[str]:
         """Whether there are rows, marks of the user, problems."""
-        holds = []
+        holds = ["search"] if self._searched else []
         if len(self._table):
             holds += ["rows", "data_ids"]
         if self._judged is not None and self._judged.undoable:
@@ -184,7 +186,22 @@ class TriageScreen(JudgingScreen):
 
     def on_narrow_bar_left(self) -> None:
         """Back to the table."""
+        self._searched = self._narrowing or self._searched
         self.table.focus()
+
+    def action_next_match(self) -> None:
+        """To the next row that has the last words."""
+        self._go_to_match(1)
+
+    def action_previous_match(self) -> None:
+        """To the one before."""
+        self._go_to_match(-1)
+
+    def _go_to_match(self, step: int) -> None:
+        words = self._searched
+        order = self._table.order.tolist()
+        places = [place for place, row in enumerate(order) if words.matches(self._table.rows[row])]
+        go_to_match(self, self.table, places, str(words), step)
 
     def action_filter(self) -> None:
         """Narrow by words."""

@@ -1,4 +1,4 @@
-"""The repository as the directories on disk, with files that no registry and no ledger knows marked."""
+"""The repository as the directories on disk, narrowed by the filter, with files that nobody knows marked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from safelight_tui.catalogue import Bitset
 from safelight_tui.widgets.tree_view import TreeItem
 
 if TYPE_CHECKING:
@@ -35,8 +39,27 @@ class Entry:
 class KnownFiles:
     """Paths that registry and ledgers name; made once by a job, and again when the tree of directories is reopened."""
 
-    def __init__(self, paths: frozenset[str]) -> None:
+    def __init__(self, paths: frozenset[str], raw: Mapping[str, int]) -> None:
         self._paths = paths
+        self._raw = raw
+        self._size = len(raw)
+        below: dict[str, list[int]] = {}
+        for path, row in raw.items():
+            below.setdefault(os.path.dirname(path), []).append(row)  # noqa: PTH120 - a million of them
+        folders: dict[str, list[NDArray[np.int64]]] = {}
+        for folder, rows in below.items():
+            for above in (folder, *map(str, Path(folder).parents)):
+                folders.setdefault(above, []).append(np.array(rows))
+        self._below = {folder: np.concatenate(parts) for folder, parts in folders.items()}
+
+    def rows_at(self, path: Path) -> NDArray[np.int64] | None:
+        """Rows of the registry whose raw files are at or below a path; None where there are none.
+
+        They are counted in the order of the ids, as in `safelight_tui.session.catalogue.Catalogue`.
+        """
+        text = str(path)
+        row = next((self._raw[name] for name in _spellings(text) if name in self._raw), None)
+        return np.array([row]) if row is not None else self._below.get(text)
 
     @classmethod
     def of(cls, butler: Butler) -> KnownFiles:
@@ -45,24 +68,31 @@ class KnownFiles:
         from safelight.butler.rerun import list_reruns
 
         root = butler.root
-        paths: set[str] = set()
+        raw: dict[str, int] = {}
         template = butler.dataset_types["raw"].template
         names = sorted(set(template.keys) & set(butler.registry.raw_columns()))
+        place = 0
         for batch in butler.registry.batches(names):
-            paths.update(str(root / template.format(dict(zip(names, row[1:], strict=True)))) for row in batch)
-        paths |= _calibrations(butler)
+            for place, row in enumerate(batch, start=place):  # noqa: B020 - it goes on where the last batch ended
+                raw[str(root / template.format(dict(zip(names, row[1:], strict=True))))] = place
+            place += 1
+        paths = _calibrations(butler)
         for rerun in list_reruns(root):
             ledger = DatasetLedger(root / "rerun" / rerun)
             paths.update(str(record.path) for record in ledger.files())
             ledger.close()
-        return cls(frozenset(paths))
+        return cls(frozenset(paths), raw)
 
     def knows(self, path: Path) -> bool:
         """Whether a file is named somewhere, with ``.gz`` and ``.fz`` aside, or belongs to the repository itself."""
-        text = str(path)
-        if text in self._paths or text.removesuffix(".gz") in self._paths or text.removesuffix(".fz") in self._paths:
+        if any(name in self._paths or name in self._raw for name in _spellings(str(path))):
             return True
         return path.name in _OWN or any(part in _OWN_FOLDERS or part == _SHARDS for part in path.parts)
+
+
+def _spellings(path: str) -> tuple[str, str, str]:
+    """A path as it is, and as a registry names it where the file is compressed."""
+    return path, path.removesuffix(".gz"), path.removesuffix(".fz")
 
 
 def _calibrations(butler: Butler) -> set[str]:
@@ -107,11 +137,23 @@ class DiskTree:
     root : Path
     listings : mapping
         Directory -> its entries; one that is missing is still being read.
+    known : KnownFiles, optional
+        Which of them are raw frames.
+    view : Bitset, optional
+        Rows of the catalogue in view: raw files of others, and directories that hold only such, are left out.
     """
 
-    def __init__(self, root: Path, listings: Mapping[Path, Sequence[Entry]]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        listings: Mapping[Path, Sequence[Entry]],
+        known: KnownFiles | None = None,
+        view: Bitset | None = None,
+    ) -> None:
         self._root = root
         self._listings = listings
+        self._known = known
+        self._mask = view.mask() if view is not None else None
 
     def roots(self) -> Sequence[TreeItem]:
         """The repository."""
@@ -123,13 +165,21 @@ class DiskTree:
         listing = self._listings.get(key[1])
         if listing is None:
             return [TreeItem(("reading", key[1]), "reading", "", "dim")]
-        return [self._item(entry) for entry in listing]
+        return [self._item(entry, seen) for entry in listing if (seen := self._seen(entry.path)) != 0]
+
+    def _seen(self, path: Path) -> int | None:
+        """How many raw frames in view are at or below a path; None where it has nothing to do with raw frames."""
+        rows = self._known.rows_at(path) if self._known is not None else None
+        if rows is None or self._mask is None:
+            return None
+        read = rows[rows < len(self._mask)]
+        return int(np.count_nonzero(self._mask[read])) + len(rows) - len(read)
 
     @staticmethod
-    def _item(entry: Entry) -> TreeItem:
+    def _item(entry: Entry, seen: int | None) -> TreeItem:
         name = entry.path.name
         if entry.directory:
-            return TreeItem(("disk", entry.path), f"{name}/", "", "", True)
+            return TreeItem(("disk", entry.path), f"{name}/", "" if seen is None else str(seen), "", True)
         if entry.size < 0:
             return TreeItem(("disk", entry.path), f"! {name}", "broken link", "bad")
         return TreeItem(

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from safelight_tui.catalogue import Bitset
+from safelight_tui.session.holdings import CalibrationSet
 from safelight_tui.session.reruns import RerunView
 from safelight_tui.session.session import Session
 from safelight_tui.widgets.tree_view import TreeItem
@@ -15,7 +16,7 @@ __all__ = ["LEVELS", "RepositoryTree", "branch_values"]
 LEVELS = ("field", "dateObs", "filter", "visit", "ccd")
 """Keys of the levels below the raw frames; those that the camera lacks are left out."""
 
-_TITLES = {"calib": "calibrations", "refcat": "reference catalogues", "rerun": "reruns"}
+_TITLES = {"calib": "calibrations", "refcat": "ref. catalogues", "rerun": "reruns"}
 
 
 def branch_values(key: Hashable) -> dict[str, Any] | None:
@@ -102,6 +103,7 @@ class RepositoryTree:
                 ("calib", kind, number),
                 group.calib_date[:10] + (f" {group.filter}" if group.filter not in ("", "NONE") else ""),
                 str(len(group.ccds)),
+                note=_validity(group),
             )
             for number, group in enumerate(sets)
         ]
@@ -132,6 +134,11 @@ class RepositoryTree:
                 state, tone = f"exit {run.exit_code}", "" if run.exit_code == 0 else "caveat"
             lines.append(TreeItem(("run", name, run.run), _when(run.run), state, tone))
         return lines
+
+
+def _validity(group: CalibrationSet) -> str:
+    """``13-05-07..14-05-02``: short, for the tree is narrow; the detail pane has it in full."""
+    return f"{group.valid_start[2:10]}..{group.valid_end[2:10]}"
 
 
 def _when(run: str) -> str:

@@ -54,6 +54,7 @@ class NarrowBar(Horizontal):
     def open(self) -> None:
         """Take the focus."""
         self._before = self.input.value
+        self.input.cursor_position = len(self._before)
         self.input.focus()
 
     def note(self, text: str, *, wrong: bool = False) -> None:

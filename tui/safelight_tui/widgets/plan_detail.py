@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from safelight_tui.runs.figures import duration
+from safelight_tui.runs.figures import duration, gigabytes
 from safelight_tui.widgets.text_pane import TextLine
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def plan_summary(picture: PlanPicture, left_out: int = 0) -> str:
         head(request) + ("" if picture.exists else " (new)"),
         f"RUN {counts['run']} SKIP {counts['skip']} BLOCKED {counts['blocked']}{out}",
         f"{about} -j{request.processes}",
-        f"disk {plan.disk_needed_bytes / 1e9:.1f}/{plan.disk_free_bytes / 1e9:.0f}GB",
+        f"{'DISK FULL' if picture.disk_warning else 'disk'} "
+        f"{gigabytes(plan.disk_needed_bytes)}/{gigabytes(plan.disk_free_bytes)}GB",
     ]
     return "   ".join([*parts, *(["REDO"] if request.redo else [])])
 
@@ -40,7 +41,7 @@ def head(request: RunRequest) -> str:
 
 def plan_lines(picture: PlanPicture, ccd: PlannedCcd | None, left_out: int = 0) -> list[TextLine]:
     """The lines of the detail pane."""
-    lines = []
+    lines = [TextLine(picture.disk_warning, "bad")] if picture.disk_warning else []
     if picture.plan.ccds:
         lines.append(TextLine(f"$ {picture.request.command()}", "new"))
     if left_out:

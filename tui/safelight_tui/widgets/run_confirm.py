@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from safelight_tui.runs.figures import duration
+from safelight_tui.runs.figures import duration, gigabytes
 from safelight_tui.runs.planning import PlanPicture
 from safelight_tui.runs.request import RunRequest
 from safelight_tui.widgets.line_input import LineInput
@@ -41,6 +41,7 @@ class ConfirmRun(RunDialog[RunRequest | None]):
         self._picture = picture
         self._asked_at = 0.0
         self._valid = True
+        self._warned = False  # that the disk is too small
         self.request = picture.request
 
     def compose_dialog(self) -> ComposeResult:
@@ -53,7 +54,9 @@ class ConfirmRun(RunDialog[RunRequest | None]):
             yield Static("   nice ", classes="label")
             yield LineInput(str(self.request.nice), type="integer", id="nice")
         yield Static("", classes="facts", markup=False, id="place")
-        yield Static(self._picture.safety.warning if self._picture.safety else "", classes="warning", markup=False)
+        logout = self._picture.safety.warning if self._picture.safety else ""
+        warnings = [warning for warning in (self._picture.disk_warning, logout) if warning]
+        yield Static("\n".join(warnings), classes="warning", markup=False)
 
     def on_mount(self) -> None:
         """Show it."""
@@ -69,7 +72,7 @@ class ConfirmRun(RunDialog[RunRequest | None]):
         self.query_one("#facts", Static).update(
             f"{'Rerun' if self._picture.exists else 'New rerun'} {request.rerun}: run {counts['run']}, "
             f"skip {counts['skip']}, blocked {counts['blocked']}; {about}; "
-            f"{plan.disk_needed_bytes / 1e9:.1f} of {plan.disk_free_bytes / 1e9:.0f} GB free"
+            f"{gigabytes(plan.disk_needed_bytes)} of {gigabytes(plan.disk_free_bytes)} GB free"
         )
         self.query_one("#command", Static).update(f"$ {request.command()}")
         here = "in this program, one CCD after the other; ends with it"
@@ -100,8 +103,13 @@ class ConfirmRun(RunDialog[RunRequest | None]):
         if getattr(self.app, "typed_at", self._asked_at) < self._asked_at:
             self.say("Enter again runs it: the first came before the question.")
             return
-        if self._valid:
-            self.dismiss(self.request)
+        if not self._valid:
+            return
+        if self._picture.disk_warning and not self._warned:
+            self._warned = True
+            self.say("It will not fit on the disk. Enter again runs it all the same.")
+            return
+        self.dismiss(self.request)
 
     def action_place(self) -> None:
         """Detached, or in this program."""

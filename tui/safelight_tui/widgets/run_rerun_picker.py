@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from textual import events
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
@@ -33,7 +34,7 @@ class RerunPicker(RunDialog[str | None]):
     """
 
     HEADING = "Rerun"
-    KEYS = "Enter: take the name, or the row   Tab: list or name   ^G: give up"
+    KEYS = "↑ ↓: one from the list   Enter: take the name   Tab: list   ^G: give up"
 
     DEFAULT_CSS = """
     RerunPicker LineTable { height: 10; }
@@ -58,9 +59,9 @@ class RerunPicker(RunDialog[str | None]):
 
     def _model(self) -> RowsModel:
         columns = (
-            Column("rerun", "rerun", 32, frozen=True),
-            Column("ccds", "CCDs", 18),
-            Column("run", "last run", 10),
+            Column("rerun", "rerun", 24, frozen=True),
+            Column("ccds", "CCDs", 14),
+            Column("run", "last run", 8),
             Column("parent", "reads from", 30),
         )
         rows = []
@@ -68,12 +69,24 @@ class RerunPicker(RunDialog[str | None]):
             view = self._reruns[name]
             last = view.last_run
             how = "none" if last is None else "live" if last.live else "died" if last.died else "over"
-            rows.append([Cell(name), Cell(view.summary), Cell(how), Cell(" ".join(p for p in view.parents))])
+            rows.append([Cell(name), Cell(view.summary), Cell(how), Cell(" ".join(map(_name_of, view.parents)))])
         return RowsModel(columns, rows)
 
     def on_mount(self) -> None:
-        """Focus the name where one is wanted, else the list."""
-        self.query_one("#name" if self._only_new or not self._names else "#reruns").focus()
+        """What is typed is a name; the arrows put one there."""
+        self.query_one("#name").focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """In the name, up and down go through the list; the row under its cursor is then the name."""
+        name, table = self.query_one("#name", LineInput), self.query_one("#reruns", LineTable)
+        if event.key not in ("up", "down") or not name.has_focus or not self._names:
+            return
+        event.stop()
+        event.prevent_default()
+        if name.value == self._names[table.cursor]:
+            table.move_to(table.cursor + (1 if event.key == "down" else -1))
+        name.value = self._names[table.cursor]
+        name.select_all()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the name typed."""
@@ -96,3 +109,9 @@ class RerunPicker(RunDialog[str | None]):
             self.say(f"There is a rerun {name} already.")
         else:
             self.dismiss(name)
+
+
+def _name_of(parent: str) -> str:
+    """The rerun that a parent's path leads to; of the repository itself, what it holds."""
+    _, rerun, name = parent.rpartition("/rerun/")
+    return name if rerun else "the raw frames"

@@ -23,13 +23,15 @@ __all__ = ["TreeItem", "TreeModel", "TreeView"]
 
 @dataclass(frozen=True, slots=True)
 class TreeItem:
-    """A line of a tree. `key` names it for good: an open branch stays open when the tree is another."""
+    """A line of a tree. `key` names it for good: an open branch stays open when the tree is another. `note` stands
+    before the count where there is room for all of it."""
 
     key: Hashable
     label: str
     count: str = ""
     tone: str = ""
     branch: bool = False
+    note: str = ""
 
 
 class TreeModel(Protocol):
@@ -127,7 +129,10 @@ class TreeView(ScrollView, can_focus=True):
         self._model = model
         self._rebuild()
         places = {line.item.key: place for place, line in enumerate(self._lines)}
+        before = self.cursor
         self.cursor = places.get(key, min(self.cursor, max(0, len(self._lines) - 1))) if key is not None else 0
+        if self.cursor == before and key not in (None, self.key):  # another line has come under the cursor
+            self.watch_cursor()
         self.refresh()
 
     def open_branch(self, *keys: Hashable) -> None:
@@ -166,8 +171,10 @@ class TreeView(ScrollView, can_focus=True):
         tone = [item.tone] if item.tone in self.TONES else []
         marker = ("v " if item.key in self.opened else "> ") if item.branch else "  "
         count = f" {item.count}" if item.count else ""
-        room = width - width_of(count)
-        label = fit(" " * depth + marker + item.label, max(room, 4))
+        text = " " * depth + marker + item.label
+        if item.note and width_of(text) + 1 + width_of(item.note) + width_of(count) <= width:
+            count = f" {item.note}{count}"
+        label = fit(text, max(width - width_of(count), 4))
         count_style = self._style(*layers) if layers else self._style("count")
         return Strip([Segment(label, self._style(*layers, *tone)), Segment(count, count_style)]).adjust_cell_length(
             width, self._style(*layers)
