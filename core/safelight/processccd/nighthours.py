@@ -75,6 +75,8 @@ def clock(mjd: float, *, date: bool = False) -> str:
 
 
 def _minutes(seconds: float) -> str:
+    if seconds < 600.0:
+        return f"{seconds / 60.0:.1f}".removesuffix(".0") + " min"
     minutes = round(seconds / 60.0)
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
 

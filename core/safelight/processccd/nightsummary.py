@@ -69,7 +69,7 @@ def _counts(rows: Sequence[Row]) -> str:
     if nights:
         lines.append(f"Night{'s' if len(nights) > 1 else ''} of {', '.join(nights)}.")
     if seconds:
-        lines.append(f"{len(seconds)} visits, {sum(seconds.values()):.0f} s of exposure.")
+        lines.append(f"{len(seconds)} visit{'s' * (len(seconds) > 1)}, {sum(seconds.values()):.0f} s of exposure.")
     return " ".join(lines) + "\n"
 
 

@@ -144,6 +144,8 @@ def test_the_summary_tells_the_hours_of_the_night_its_pauses_and_what_was_lost(r
     assert "(16 %), usually 30 s between exposures." in text
     assert "- Pause 06:07 to 06:40 UTC, 33 min, before visit 5." in text
     assert "- 2 visits (120 s) failed or were marked bad as a whole: 5, 6." in text
+    assert "shutter open 2 min of 2.5 min" in night_summary(rows[:2], rerun="first", repository="DATA", times=times)
+    assert ". 1 visit, 60 s" in night_summary(rows[:1], rerun="first", repository="DATA")
     assert "| R      |    7 |      1 | 0.90 (0.60 to 1.20) |" in text
     assert "| 5     | R      | 06:41 |" in text
     assert "## Time" not in night_summary(rows[:2], rerun="first", repository="DATA")

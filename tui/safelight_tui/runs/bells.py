@@ -57,7 +57,8 @@ class Bells:
         if ended:
             bad = run.died or bool(run.failures)
             how = "DIED: its process is gone; x in Run resumes it" if run.died else "ended"
-            rings.append(Ring(f"{run.rerun}: run {how}, {run.done}/{len(run.ccds)} done, {run.failures} failed", bad))
+            counts = f"{run.succeeded}/{len(run.ccds)} done, {run.failures} failed"
+            rings.append(Ring(f"{run.rerun}: run {how}, {counts}", bad))
             failures = f" {run.failures}F" if run.failures else ""
             self.last_ended = f"{'DIED' if run.died else 'ended'} {run.done}/{len(run.ccds)}{failures}"
         return rings

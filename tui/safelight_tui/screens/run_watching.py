@@ -218,7 +218,10 @@ class WatchingScreen(LogFiltering, LaunchingScreen):
         visits = list(dict.fromkeys(state.data_id.get("visit") for state in run.ccds.values()))
         place = visits.index(self._visit) + 1 if self._visit in visits else 0
         wide = self.query_one("#run-side", TextPane).size.width > 30
-        lines = [TextLine(f"{self._visit}", "title"), TextLine(f"visit {place}/{len(visits)}", "dim")]
+        lines = [
+            TextLine("no CCDs" if self._visit is None else f"{self._visit}", "title"),
+            TextLine(f"visit {place}/{len(visits)}", "dim"),
+        ]
         for status in Status:
             number = run.counts.get(status, 0)
             if number:

@@ -129,6 +129,11 @@ class RunView:
         return sum(self.counts.get(status, 0) for status in over)
 
     @property
+    def succeeded(self) -> int:
+        """CCDs that are done, with or without caveats, now or before."""
+        return sum(self.counts.get(status, 0) for status in (Status.DONE, Status.CAVEAT, Status.SKIPPED))
+
+    @property
     def failures(self) -> int:
         """CCDs that failed or could not run."""
         return self.counts.get(Status.FAILED, 0) + self.counts.get(Status.BLOCKED, 0)
