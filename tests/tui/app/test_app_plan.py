@@ -291,3 +291,8 @@ def test_calibrations_are_ok_missing_or_off(tmp_path: Path) -> None:
     assert first[4:7] == ["ok", "off", ""]
     assert second[2:7] == ["BLOCKED", "No flat has ccd=3.", "ok", "off", "--"]
     assert sum(column.width + 1 for column in model.columns) <= 90
+
+
+def test_visits_of_many_digits_are_shown_whole() -> None:
+    ccd = PlannedCcd("a", {"visit": 393213854, "ccd": 0}, "run", "NEW", "not done", "absent")
+    assert PlanModel([ccd], width=77).columns[0].width == 9

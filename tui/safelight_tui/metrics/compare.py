@@ -46,8 +46,9 @@ class Comparison:
     @property
     def columns(self) -> list[Column]:
         """Data ID and both states stay in view; then differences."""
+        visit = max(8, *(len(str(row["visit"])) for row in self.rows), 0)
         frozen = [
-            Column("visit", "visit", 8, right=True, frozen=True),
+            Column("visit", "visit", visit, right=True, frozen=True),
             Column("ccd", "ccd", 4, right=True, frozen=True),
             Column("filter", "filter", 6, frozen=True),
             Column("states", "states", 7, frozen=True),

@@ -75,11 +75,12 @@ class PlanModel:
         self._wanted = wanted or {}
         self._left_out = left_out
         self._verdicts = verdicts or {}
+        visit = max(7, *(len(str(ccd.data_id.get("visit", ""))) for ccd in ccds[:500]), 0)
         self.columns: Sequence[Column] = (
-            Column("visit", "visit", 7, right=True, frozen=True),
+            Column("visit", "visit", visit, right=True, frozen=True),
             Column("ccd", "ccd", 3, right=True, frozen=True),
             Column("action", "action", 7),
-            Column("why", "why", max(17, width - 67)),
+            Column("why", "why", max(17, width - 60 - visit)),
             *(Column(kind, kind, 4) for kind in _KINDS),
             Column("ref", "ref", 3, right=True),
             Column("est", "est", 5, right=True),
