@@ -15,7 +15,10 @@ from collections.abc import Callable
 
 import pyte
 
-__all__ = ["Terminal"]
+__all__ = ["PATIENCE_S", "Terminal"]
+
+#: How long is waited for what must come; a busy machine is no error.
+PATIENCE_S = 90.0
 
 
 class Terminal:
@@ -56,7 +59,7 @@ class Terminal:
         self._stream.feed(_without_foreign(data))
         return bool(data)
 
-    def wait_for(self, condition: Callable[[Terminal], bool], seconds: float = 15.0) -> Terminal:
+    def wait_for(self, condition: Callable[[Terminal], bool], seconds: float = PATIENCE_S) -> Terminal:
         end = time.monotonic() + seconds
         while not condition(self):
             assert time.monotonic() < end, "never shown; the screen is:\n" + "\n".join(self.screen)
@@ -65,7 +68,7 @@ class Terminal:
                 break
         return self
 
-    def wait_for_text(self, text: str, seconds: float = 15.0) -> Terminal:
+    def wait_for_text(self, text: str, seconds: float = PATIENCE_S) -> Terminal:
         return self.wait_for(lambda terminal: any(text in line for line in terminal.screen), seconds)
 
     @property
@@ -79,7 +82,7 @@ class Terminal:
     def send(self, data: bytes) -> None:
         os.write(self.fd, data)
 
-    def status(self, seconds: float = 10.0) -> int:
+    def status(self, seconds: float = PATIENCE_S) -> int:
         """Exit status of the program, reading its output meanwhile."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

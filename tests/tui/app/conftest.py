@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.terminal import PATIENCE_S
 from textual.events import Paste
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
@@ -244,7 +245,7 @@ class Screen:
         assert isinstance(pilot.app, SafelightApp)
         self.app = pilot.app
 
-    async def settle(self, condition: Callable[[], bool] = lambda: True, seconds: float = 10.0) -> None:
+    async def settle(self, condition: Callable[[], bool] = lambda: True, seconds: float = PATIENCE_S) -> None:
         """Wait until nothing is being read and `condition` holds."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
