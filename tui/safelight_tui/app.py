@@ -329,9 +329,11 @@ class SafelightApp(EverywhereActions, inherit_bindings=False):
             }
             holds.update(name for name, on in flags.items() if on)
         screen = self.mode_screen
+        # A table of a dialog has rows, too; under the palette it is the screen below that counts.
+        focused = (self.screen.focused, screen.focused if screen is not None else None)
+        if any(isinstance(table, LineTable) and len(table.model) for table in focused):
+            holds.add("rows")
         if screen is not None:
-            if isinstance(screen.focused, LineTable) and len(screen.focused.model):
-                holds.add("rows")
             holds.update(screen.holding())
         return holds
 

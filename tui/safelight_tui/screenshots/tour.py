@@ -22,7 +22,7 @@ from safelight_tui.screenshots.stops import STOPS, Stop
 
 __all__ = ["STOPS", "Stop", "cells_of", "main", "text_of", "visit"]
 
-PATIENCE_S, LIVE_PATIENCE_S = 30.0, 600.0
+PATIENCE_S, LIVE_PATIENCE_S = 90.0, 600.0
 """How long a screen may take to show what a stop waits for, and how long a run may take to come that far."""
 
 
