@@ -160,6 +160,7 @@ class ImageScreen(BlinkingScreen):
             self._close_result()
         self.view.show(shown.picture, self._other.picture if self._other else None, keep_view=same_shape and same_ccd)
         self._dress()
+        self.refresh_footer()
 
     def _say(self, text: str) -> None:
         self.query_one("#about", Static).update(text)
