@@ -297,9 +297,10 @@ def test_a_run_killed_before_the_judgement_is_judged_by_the_next(spoiled: Path) 
     assert run(spoiled, "killed", "-j", "2") == 0  # the second attempt in a process of its own, to the same result
     undisturbed, after = recorded(spoiled, "first"), recorded(spoiled, "killed")
     for ccd, one in undisturbed.items():
-        assert after[ccd].caveats == one.caveats
+        assert codes(after[ccd]) == codes(one)
         for name in ("wcs_error_mas", "wcs_matches", "zeropoint_mag", "zeropoint_error_mag"):
-            assert after[ccd].metrics[name] == one.metrics[name]
+            # kernels that were just compiled and such from the cache may differ in the last bit
+            assert after[ccd].metrics[name] == pytest.approx(one.metrics[name], rel=1e-6)
 
 
 def test_ccds_of_earlier_runs_take_part_even_if_those_could_not_be_judged(
