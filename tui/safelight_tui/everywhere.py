@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from abc import abstractmethod
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -25,17 +26,17 @@ class EverywhereActions(ThemedApp[None], inherit_bindings=False):
     session: Session | None
     night: NightWatch
 
+    @abstractmethod
     def go(self, mode: str, *, intend: str = "") -> None:
         """Show a mode."""
-        raise NotImplementedError
 
+    @abstractmethod
     def say(self, text: str, *, severity: Literal["information", "warning", "error"] = "information") -> None:
         """Show a sentence for a moment."""
-        raise NotImplementedError
 
+    @abstractmethod
     def holding(self) -> Collection[str]:
         """Names of the conditions that hold now."""
-        raise NotImplementedError
 
     @property
     def mode_screen(self) -> ModeScreen | None:

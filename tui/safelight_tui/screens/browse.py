@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -34,6 +34,7 @@ _READERS = {
 }
 
 
+@final
 class BrowseScreen(BrowseTree):
     """The first screen."""
 

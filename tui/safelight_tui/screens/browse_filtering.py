@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import numpy as np
 
 from safelight.errors import DataIdError
@@ -46,9 +48,9 @@ class BrowseFiltering(ModeScreen):
         """The tree."""
         return self.query_one("#tree", TreeView)
 
+    @abstractmethod
     def show_table(self, session: Session) -> None:
         """Show the rows of the session."""
-        raise NotImplementedError
 
     # --- the bar ----------------------------------------------------------------------------------------------------
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, final
 
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from safelight.errors import DataIdError
-from safelight.processccd.narrowing import Narrowing, parse_narrowing
 from safelight_tui.actions import ACTIONS
 from safelight_tui.marks.reading import Judged, read_judged
 from safelight_tui.metrics.compare import COMPARED, Comparison, as_judged, compare_rows, row_lines
-from safelight_tui.screens.matching import go_to_match
-from safelight_tui.screens.mode import ModeScreen
+from safelight_tui.screens.narrowing import NarrowingScreen
 from safelight_tui.widgets.line_table import LineTable
 from safelight_tui.widgets.narrow_bar import NarrowBar
 from safelight_tui.widgets.table_model import RowsModel
@@ -21,10 +19,9 @@ from safelight_tui.widgets.text_pane import TextLine, TextPane
 
 __all__ = ["CompareScreen"]
 
-_NUMBERS = (*COMPARED, "visit", "ccd")
 
-
-class CompareScreen(ModeScreen):
+@final
+class CompareScreen(NarrowingScreen):
     """Opened from Triage; q goes back there.
 
     Parameters
@@ -40,6 +37,7 @@ class CompareScreen(ModeScreen):
         "D done, V with caveats, F failed, - absent."
     )
     BINDINGS = ACTIONS.bindings("searching", "compare")
+    NUMBERS = (*COMPARED, "visit", "ccd")
 
     DEFAULT_CSS = """
     CompareScreen #summary { height: auto; min-height: 2; max-height: 5; background: $panel; }
@@ -54,7 +52,6 @@ class CompareScreen(ModeScreen):
         self._comparison: Comparison | None = None
         self._in_view: Comparison | None = None
         self._sort: tuple[str, bool] | None = None
-        self._narrowing = self._searched = Narrowing()
 
     @property
     def focus_name(self) -> str:
@@ -109,45 +106,19 @@ class CompareScreen(ModeScreen):
         self._comparison = compare_rows(self._first.rows, second.rows, (self._first.rerun, second.rerun))
         lines = [TextLine(text, "title" if index == 0 else "") for index, text in enumerate(self._comparison.summary)]
         self.query_one("#summary", TextPane).show(lines)
-        self._show()
+        self.show_rows()
 
-    def action_filter(self) -> None:
-        """Narrow by words."""
-        self.query_one(NarrowBar).open()
-
-    def on_narrow_bar_changed(self, event: NarrowBar.Changed) -> None:
-        """Narrow while typing; what cannot be understood leaves the rows as they were."""
-        try:
-            self._narrowing = parse_narrowing(event.text, _NUMBERS)
-        except DataIdError as error:
-            self.query_one(NarrowBar).note(error.message, wrong=True)
-            return
-        self._show()
-
-    def on_narrow_bar_left(self) -> None:
-        """Back to the table."""
-        self._searched = self._narrowing or self._searched
-        self.table.focus()
-
-    def action_next_match(self) -> None:
-        """To the next CCD that has the last words."""
-        self._go_to_match(1)
-
-    def action_previous_match(self) -> None:
-        """To the one before."""
-        self._go_to_match(-1)
-
-    def _go_to_match(self, step: int) -> None:
-        rows = self._in_view.rows if self._in_view is not None else ()
-        places = [place for place, row in enumerate(rows) if self._searched.matches(as_judged(row))]
-        go_to_match(self, self.table, places, str(self._searched), step)
+    def rows_in_view(self) -> Sequence[Mapping[str, Any]]:
+        """The compared CCDs, as the language of words knows them."""
+        return [as_judged(row) for row in self._in_view.rows] if self._in_view is not None else []
 
     def on_line_table_sort_requested(self, event: LineTable.SortRequested) -> None:
         """Sort by a difference."""
         self._sort = (event.column, event.reverse)
-        self._show()
+        self.show_rows()
 
-    def _show(self) -> None:
+    def show_rows(self) -> None:
+        """Show the differences that have all the words, in the order that was asked for."""
         comparison = self._comparison
         if comparison is None:
             return
@@ -156,7 +127,7 @@ class CompareScreen(ModeScreen):
             comparison = comparison.narrowed(self._narrowing)
         if self._sort is not None:
             comparison = comparison.sorted_by(*self._sort)
-        self.query_one(NarrowBar).note(f"{len(comparison.rows)} of {total} CCDs")
+        self.bar.note(f"{len(comparison.rows)} of {total} CCDs")
         self._in_view = comparison
         self.table.empty_text = "no CCD has all these words" if total else "neither rerun has results"
         self.table.show(RowsModel(comparison.columns, comparison.cells()))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection
+from typing import final
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -27,9 +27,8 @@ from safelight_tui.widgets.text_pane import TextPane
 
 __all__ = ["ImageScreen"]
 
-_KEPT = 3  # images in memory: 70 MB each for a large CCD
 
-
+@final
 class ImageScreen(BlinkingScreen):
     """An image between a line about it and a line about the pixel under the cursor; results of examining below."""
 
@@ -61,7 +60,6 @@ class ImageScreen(BlinkingScreen):
     def __init__(self) -> None:
         super().__init__()
         self._kind: str | None = None  # None: the best there is
-        self._images: OrderedDict[tuple[str, str, str], Shown] = OrderedDict()
         self._mosaic_job: Job | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -122,8 +120,8 @@ class ImageScreen(BlinkingScreen):
             return
         self._wanted = wanted
         self._end_mosaic()
-        kept = self._images.get(wanted.key)
-        if kept is not None and kept.wanted.root == wanted.root:
+        kept = self._images.find(wanted)
+        if kept is not None:
             self._show(kept)
             return
         self._say(f"reading {kind} {wanted.name}")
@@ -137,17 +135,8 @@ class ImageScreen(BlinkingScreen):
         self.query_one("#pixel", Static).update("i another kind of image")
         self.refresh_footer()
 
-    def _kept(self, wanted: Wanted) -> Shown | None:
-        return self._images.get(wanted.key)
-
-    def _keep(self, shown: Shown) -> None:
-        self._images[shown.wanted.key] = shown
-        self._images.move_to_end(shown.wanted.key)
-        while len(self._images) > _KEPT:
-            self._images.popitem(last=False)
-
     def _take(self, shown: Shown) -> None:
-        self._keep(shown)
+        self._images.keep(shown)
         self._show(shown)
 
     def _show(self, shown: Shown) -> None:
@@ -161,9 +150,6 @@ class ImageScreen(BlinkingScreen):
         self.view.show(shown.picture, self._other.picture if self._other else None, keep_view=same_shape and same_ccd)
         self._dress()
         self.refresh_footer()
-
-    def _say(self, text: str) -> None:
-        self.query_one("#about", Static).update(text)
 
     def action_follow(self) -> None:
         """Follow the newest visit, or stay."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from textual.timer import Timer
+from textual.widgets import Static
 
 from safelight.errors import SafelightError
 from safelight.processccd.viewing import VIEW_KINDS
+from safelight_tui.images.keeping import KeptImages
 from safelight_tui.images.reading import Shown, Wanted, read_shown
 from safelight_tui.screens.image_dressing import DressingScreen
 
@@ -18,11 +20,12 @@ BLINK_S = 0.8
 
 
 class BlinkingScreen(DressingScreen):
-    """A screen with an image and another one in memory."""
+    """A screen with an image, another one in memory, and a line ``#about`` them."""
 
     def __init__(self) -> None:
         super().__init__()
         self._wanted: Wanted | None = None
+        self._images = KeptImages()
         self._blinking: Timer | None = None
         self._blink_when_read = False
 
@@ -31,17 +34,8 @@ class BlinkingScreen(DressingScreen):
         """Whether the two images take turns by themselves."""
         return self._blinking is not None
 
-    def _kept(self, wanted: Wanted) -> Shown | None:
-        """An image in memory."""
-        raise NotImplementedError
-
-    def _keep(self, shown: Shown) -> None:
-        """Keep an image in memory."""
-        raise NotImplementedError
-
     def _say(self, text: str) -> None:
-        """Say something about the image."""
-        raise NotImplementedError
+        self.query_one("#about", Static).update(text)
 
     def _forget_other(self) -> None:
         """Another CCD is shown."""
@@ -72,7 +66,7 @@ class BlinkingScreen(DressingScreen):
         self._say(f"reading {wanted.kind} {wanted.name} to blink with")
 
         def taken(other: Shown) -> None:
-            self._keep(other)
+            self._images.keep(other)
             if self._shown is not shown or shown is None:
                 return
             if other.picture.pixels.shape != shown.picture.pixels.shape:
@@ -93,7 +87,7 @@ class BlinkingScreen(DressingScreen):
                 self.shell.show_error(error)
                 self._describe()
 
-        kept = self._kept(wanted)
+        kept = self._images.find(wanted)
         if kept is not None:
             taken(kept)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -34,9 +35,9 @@ class DressingScreen(SavingScreen):
         self._planes: frozenset[str] = DRAWN_AT_FIRST
         self._north_up = False
 
+    @abstractmethod
     def _describe(self) -> None:
         """Say what is shown and how."""
-        raise NotImplementedError
 
     # --- what lies on it --------------------------------------------------------------------------------------------
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, final
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.events import Resize
 from textual.widget import Widget
 
-from safelight.errors import DataIdError, SafelightError
-from safelight.processccd.narrowing import Narrowing, parse_narrowing
+from safelight.errors import SafelightError
 from safelight_tui.actions import ACTIONS
 from safelight_tui.marks.reading import Judged, read_judged, read_signature
 from safelight_tui.metrics.detail import detail_lines
 from safelight_tui.metrics.rows import METRICS, data_id_of, full_id, is_problem
 from safelight_tui.metrics.table import MetricsTable, by_visit
-from safelight_tui.screens.matching import go_to_match
 from safelight_tui.screens.triage_judging import JudgingScreen
 from safelight_tui.screens.why import tell_why
 from safelight_tui.session.reruns import RerunView
@@ -33,6 +31,7 @@ MARKS_EVERY_S = 3.0
 """How often marks of other observers are looked for."""
 
 
+@final
 class TriageScreen(JudgingScreen):
     """Table above, plot and details below."""
 
@@ -43,6 +42,7 @@ class TriageScreen(JudgingScreen):
         "under the cursor."
     )
     BINDINGS = ACTIONS.bindings("searching", "data_ids", "triage", "following")
+    NUMBERS = METRICS
 
     DEFAULT_CSS = """
     TriageScreen #metrics { height: 1fr; }
@@ -55,8 +55,6 @@ class TriageScreen(JudgingScreen):
     def __init__(self) -> None:
         super().__init__()
         self._source: RerunView | None = None
-        self._narrowing = Narrowing()
-        self._searched = Narrowing()  # the words that were kept last
         self._sort: tuple[str, bool] | None = None
         self._reading = self._read_again = False
 
@@ -102,15 +100,16 @@ class TriageScreen(JudgingScreen):
         rerun = session.rerun if session is not None else None
         if rerun is None:
             self._judged = self._source = None
-            self._show_rows()
+            self.show_rows()
         elif rerun is not self._source or "marks" in what:
             self._source = rerun
-            self._read(rerun)
+            self.read()
         if self.intended and self._judged is not None and not self._reading:
             self.do_intended()
 
-    def _read(self, rerun: RerunView | None = None) -> None:
-        rerun = rerun or self._source
+    def read(self) -> None:
+        """Read the rerun that is shown; while it is being read, once more afterwards."""
+        rerun = self._source
         if rerun is None:
             return
         if self._reading:  # during a run changes come faster than rows are read: none may displace another for ever
@@ -133,11 +132,11 @@ class TriageScreen(JudgingScreen):
         self._judged = judged
         if before is not None and before.rerun != judged.rerun:
             self.forget_plots()
-        self._show_rows()
+        self.show_rows()
         self.do_intended()
         if self._read_again:
             self._read_again = False
-            self._read()
+            self.read()
 
     def _look_for_marks(self) -> None:
         judged = self._judged
@@ -146,13 +145,14 @@ class TriageScreen(JudgingScreen):
 
         def compare(signature: tuple[tuple[str, int], ...]) -> None:
             if self._judged is not None and signature != self._judged.signature:
-                self._read()
+                self.read()
 
         self.shell.controller.ask(lambda butler: read_signature(judged.path), compare, group="triage marks")
 
     # --- the table --------------------------------------------------------------------------------------------------
 
-    def _show_rows(self) -> None:
+    def show_rows(self) -> None:
+        """Show the CCDs, or visits, that have all the words, in the order that was asked for."""
         rows: Sequence[Mapping[str, Any]] = by_visit(self.rows) if self._per_visit else self.rows
         kept = [row for row in rows if self._narrowing.matches(row)] if self._per_visit else rows
         table = MetricsTable.of(kept, per_visit=self._per_visit)
@@ -173,50 +173,18 @@ class TriageScreen(JudgingScreen):
         name = self._judged.rerun if self._judged is not None else "no rerun"
         total = len(by_visit(self.rows)) if self._per_visit else len(self.rows)
         what = "visits" if self._per_visit else "CCDs"
-        self.query_one(NarrowBar).note(f"{len(self._table)} of {total} {what}  {name}")
-
-    def on_narrow_bar_changed(self, event: NarrowBar.Changed) -> None:
-        """Narrow while typing; what cannot be understood leaves the rows as they were."""
-        try:
-            self._narrowing = parse_narrowing(event.text, METRICS)
-        except DataIdError as error:
-            self.query_one(NarrowBar).note(error.message, wrong=True)
-            return
-        self._show_rows()
-
-    def on_narrow_bar_left(self) -> None:
-        """Back to the table."""
-        self._searched = self._narrowing or self._searched
-        self.table.focus()
-
-    def action_next_match(self) -> None:
-        """To the next row that has the last words."""
-        self._go_to_match(1)
-
-    def action_previous_match(self) -> None:
-        """To the one before."""
-        self._go_to_match(-1)
-
-    def _go_to_match(self, step: int) -> None:
-        words = self._searched
-        order = self._table.order.tolist()
-        places = [place for place, row in enumerate(order) if words.matches(self._table.rows[row])]
-        go_to_match(self, self.table, places, str(words), step)
-
-    def action_filter(self) -> None:
-        """Narrow by words."""
-        self.query_one(NarrowBar).open()
+        self.bar.note(f"{len(self._table)} of {total} {what}  {name}")
 
     def on_line_table_sort_requested(self, event: LineTable.SortRequested) -> None:
         """Sort."""
         self._sort = (event.column, event.reverse)
-        self._show_rows()
+        self.show_rows()
 
     def action_by_visit(self) -> None:
         """Visits or CCDs."""
         self._per_visit = not self._per_visit
         self.table.set_marks(self.table.marks - self.table.marks)
-        self._show_rows()
+        self.show_rows()
 
     def action_next_problem(self) -> None:
         """To the next failure, caveat or outlier."""
@@ -227,8 +195,7 @@ class TriageScreen(JudgingScreen):
         self._seek(-1)
 
     def _seek(self, step: int) -> None:
-        order = self._table.order.tolist()
-        places = [place for place, row in enumerate(order) if is_problem(self._table.rows[row])]
+        places = [place for place, row in enumerate(self.rows_in_view()) if is_problem(row)]
         beyond = [place for place in places if (place - self.table.cursor) * step > 0]
         if beyond:
             self.table.move_to(min(beyond, key=lambda place: abs(place - self.table.cursor)))
@@ -257,8 +224,8 @@ class TriageScreen(JudgingScreen):
             return
         if self._per_visit:
             self._per_visit = False
-            self.query_one(NarrowBar).input.value = ""
-            self._show_rows()
+            self.bar.input.value = ""
+            self.show_rows()
             place = next((p for p, r in enumerate(self._table.rows) if r.get("visit") == row.get("visit")), 0)
             self.table.move_to(self._table.place_of(place) or 0)
         elif row.get("status") == "failed":
@@ -277,7 +244,7 @@ class TriageScreen(JudgingScreen):
     def action_follow(self) -> None:
         """Follow the newest visit, or stay."""
         self.shell.night.toggle_following()
-        self._show_rows()
+        self.show_rows()
 
     def followed_panes(self) -> Collection[Widget]:
         """The table."""
@@ -285,7 +252,7 @@ class TriageScreen(JudgingScreen):
 
     def _go_to_newest(self) -> None:
         """To the newest visit that has results, and in it to the CCD that was looked at."""
-        rows = [(place, self._table.rows[row]) for place, row in enumerate(self._table.order.tolist())]
+        rows = list(enumerate(self.rows_in_view()))
         visits = [row["visit"] for _, row in rows if row.get("visit") is not None]
         if not visits:
             return

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from safelight_tui.marks.reading import undo_last, write_verdict
 from safelight_tui.metrics.rows import data_id_of
 from safelight_tui.metrics.table import MetricsTable
+from safelight_tui.screens.narrowing import NarrowingScreen
 from safelight_tui.screens.triage_plotting import PlottingScreen
 from safelight_tui.widgets.line_table import LineTable
-from safelight_tui.widgets.narrow_bar import NarrowBar
 from safelight_tui.widgets.prompt_line import PromptLine
 
 __all__ = ["JudgingScreen"]
 
 
-class JudgingScreen(PlottingScreen):
+class JudgingScreen(NarrowingScreen, PlottingScreen):
     """A screen with a table of judged rows (``#metrics``), a `NarrowBar` and a `PromptLine`."""
 
     def __init__(self) -> None:
@@ -45,9 +46,13 @@ class JudgingScreen(PlottingScreen):
             return [data_id_of(one) for one in self.rows if one.get("visit") == row.get("visit")]
         return [data_id_of(row)]
 
-    def _read(self) -> None:
+    @abstractmethod
+    def read(self) -> None:
         """Read the rerun again."""
-        raise NotImplementedError
+
+    def rows_in_view(self) -> Sequence[Mapping[str, Any]]:
+        """The CCDs, or visits, of the table."""
+        return [self._table.rows[row] for row in self._table.order.tolist()]
 
     # --- marks ------------------------------------------------------------------------------------------------------
 
@@ -94,7 +99,7 @@ class JudgingScreen(PlottingScreen):
     def _write(self, work: Any) -> None:
         def written(sentence_: str) -> None:
             self.notify(sentence_, markup=False, timeout=3)
-            self._read()
+            self.read()
 
         self.shell.controller.ask(lambda butler: work(), written)
 
@@ -111,7 +116,7 @@ class JudgingScreen(PlottingScreen):
             return
         import shlex
 
-        words = self.query_one(NarrowBar).input.value.strip()
+        words = self.bar.input.value.strip()
         only = f" --only {shlex.quote(words)}" if words else ""
         root, rerun = shlex.quote(str(session.root)), shlex.quote(self._judged.rerun)
         self.shell.controller.copy(f"safelight export {root} --rerun {rerun}{only}")
@@ -137,8 +142,7 @@ class JudgingScreen(PlottingScreen):
         from safelight_tui.marks.writing import write_rows
 
         path = Path(name.strip()).expanduser()
-        rows = [self._table.rows[row] for row in self._table.order.tolist()]
-        every = judged.rows if path.suffix == ".md" or self._per_visit else rows
+        every = judged.rows if path.suffix == ".md" or self._per_visit else self.rows_in_view()
         root = str(session.root)
 
         def work(butler: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -47,9 +48,9 @@ class PlottingScreen(ModeScreen):
         return self._judged.rows if self._judged is not None else ()
 
     @property
+    @abstractmethod
     def current(self) -> Mapping[str, Any] | None:
         """The row under the cursor."""
-        raise NotImplementedError
 
     def forget_plots(self) -> None:
         """Another rerun is shown."""
