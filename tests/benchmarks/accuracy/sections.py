@@ -65,7 +65,7 @@ def _psf(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
 def _fluxes(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
     from tests.benchmarks.accuracy.fluxes import measure_fluxes
 
-    return measure_fluxes(frames)
+    return measure_fluxes(frames, log)
 
 
 def _detection(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
