@@ -3,78 +3,29 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.table import Table
+from tests.support.realframes import (
+    TRES1_CENTRE,
+    TRES1_SCALE,
+    Field,
+    Measured,
+    huntsman_field,
+    measure,
+    pointings_off,
+    solve,
+    tres1_field,
+    tres1_lights,
+)
 
-from safelight import calibrate, characterize, isr
-from safelight.calibrate import CalibrateConfig, CalibrateResult
-from safelight.calibs import build
-from safelight.characterize.config import CharacterizeConfig
+from safelight.calibrate import CalibrateResult
 from safelight.errors import ProcessingError
-from safelight.exposure import Exposure, MasterFrame
-from safelight.instruments import Instrument, load_instrument, read_raw
+from safelight.exposure import MasterFrame
 from safelight.instruments.pointing import Pointing
-from safelight.refcats import RefcatIngestConfig, ingest_reference_catalog, load_reference_catalog
-from safelight.refcats.ingestconfig import DatasetOptions
 
 pytestmark = pytest.mark.real_data
-
-TRES1_CENTRE = (286.04, 36.63)  # degrees; the header has none
-TRES1_SCALE = 2.37  # arcsec/pixel
-TEN_ARCMIN = 10.0 / 60.0
-
-
-@dataclass
-class Field:
-    """What all frames of one telescope share."""
-
-    folder: Path
-    instrument: Instrument
-    masters: isr.Masters
-    catalog: Path  # a directory of shards
-
-
-@dataclass
-class Measured:
-    """A frame up to its measured sources: nothing of this depends on where the telescope looked."""
-
-    path: Path
-    exposure: Exposure
-    src: Table
-
-
-def measure(path: Path, field: Field) -> Measured:
-    """Signature removal and characterisation of one raw file."""
-    raw = read_raw(path, field.instrument)
-    switches = {f"do{name.title()}": getattr(field.masters, name) is not None for name in ("bias", "dark", "flat")}
-    exposure = isr.run(raw, field.masters, isr.IsrConfig(**switches), field.instrument).exposure
-    found = characterize.run(exposure, CharacterizeConfig(), exposure_id=1)
-    return Measured(path, exposure, found.src)
-
-
-def solve(frame: Measured, field: Field, pointing: Pointing | None = None) -> CalibrateResult:
-    """Calibration of a measured frame from the header's WCS or a stated pointing."""
-    config = CalibrateConfig()
-    raw = read_raw(frame.path, field.instrument, pointing=pointing)
-    exposure = replace(frame.exposure, wcs=raw.wcs)
-    height, width = exposure.shape
-    circle = calibrate.reference_circle(
-        raw.wcs,
-        raw.wcs_origin,
-        width,
-        height,
-        config.astrometry,
-        config.astromRefObjLoader,
-        field.instrument,
-        raw.detector.id,
-        raw.visit_info,
-    )
-    stars = load_reference_catalog(field.catalog, *circle, raw.visit_info.mjd_mid_tai)
-    return calibrate.run(exposure, frame.src.copy(), stars, stars, config, field.instrument, wcs_origin=raw.wcs_origin)
 
 
 @pytest.fixture(scope="module")
@@ -82,31 +33,21 @@ def tres1(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Field:
     folder = shared_data / "tres1"
     if not folder.is_dir():
         pytest.skip("the TrES-1 frames are absent: there is no folder ../shared/data/tres1 beside the checkout")
-    root = tmp_path_factory.mktemp("tres1_ref_cats")
-    config = RefcatIngestConfig(
-        dataset_config=DatasetOptions(ref_dataset_name="tycho2"), ra_name="ra", dec_name="dec", mag_column_list=("vt",)
-    )
-    ingest_reference_catalog([folder / "tycho2.csv"], root, config)
-    camera = load_instrument("generic")
-    dark = build.build_dark(sorted(folder.glob("*d.fits.gz")), camera)
-    return Field(folder, camera, isr.Masters(dark=dark), root / "tycho2")
+    return tres1_field(folder, tmp_path_factory.mktemp("tres1_ref_cats"))
 
 
 @pytest.fixture(scope="module")
 def tres1_frames(tres1: Field) -> list[Measured]:
-    return [measure(light, tres1) for light in sorted(tres1.folder.glob("tres1-02?.fits.gz"))]
+    return [measure(light, tres1) for light in tres1_lights(tres1)]
 
 
 @pytest.fixture(scope="module")
 def tres1_results(tres1: Field, tres1_frames: list[Measured]) -> dict[tuple[str, float, float], CalibrateResult]:
     """Every light frame from each of four pointings 10' off."""
-    ra0, dec0 = TRES1_CENTRE
     results = {}
     for frame in tres1_frames:
-        for east, north in ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)):
-            ra = ra0 + east * TEN_ARCMIN / math.cos(math.radians(dec0))
-            pointing = Pointing(ra, dec0 + north * TEN_ARCMIN, TRES1_SCALE)
-            results[frame.path.name, east, north] = solve(frame, tres1, pointing)
+        for direction, pointing in pointings_off():
+            results[frame.path.name, *direction] = solve(frame, tres1, pointing)
     return results
 
 
@@ -189,20 +130,7 @@ def huntsman(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Fie
     folder = shared_data / "huntsman"
     if not folder.is_dir():
         pytest.skip("the Huntsman frames are absent: there is no folder ../shared/data/huntsman beside the checkout")
-    root = tmp_path_factory.mktemp("huntsman_ref_cats")
-    config = RefcatIngestConfig(
-        dataset_config=DatasetOptions(ref_dataset_name="skymapper"),
-        ra_name="raj2000",
-        dec_name="dej2000",
-        id_name="object_id",
-        mag_column_list=("g_psf", "r_psf", "i_psf"),
-        mag_err_column_map={"g_psf": "e_g_psf", "r_psf": "e_r_psf", "i_psf": "e_i_psf"},
-    )
-    ingest_reference_catalog([folder / "skymapper.csv"], root, config)
-    camera = load_instrument("huntsman")
-    dark = build.build_dark([folder / "dark.fits"], camera)
-    flat = build.build_flat([folder / "flat.fits"], camera, dark=dark)
-    return Field(folder, camera, isr.Masters(dark=dark, flat=flat), root / "skymapper")
+    return huntsman_field(folder, tmp_path_factory.mktemp("huntsman_ref_cats"))
 
 
 @pytest.fixture(scope="module")
