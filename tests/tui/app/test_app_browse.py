@@ -103,8 +103,10 @@ async def test_facets_toggle_into_the_expression(opened: Any, repository: Path) 
         await screen.press("t")
         await screen.shows("[ ] HSC-I", "STRIPE82L", "status")
         await screen.press("space")
-        await screen.shows("[x] HSC-I", "/ filter=HSC-I")
-        await screen.press("q")
+        await screen.shows("[x] HSC-I", "/ filter=HSC-I", "A all of a facet")
+        await screen.press("A")
+        await screen.shows("[ ] HSC-I", "/ everything")
+        await screen.press("space", "q")
         await screen.shows("11 of 20")
         assert screen.app.session.filter.text == "filter=HSC-I"
 

@@ -21,7 +21,7 @@ from safelight.processccd.liveness import SILENT_S, life_of
 from safelight_tui.feed import LIVE_S
 from safelight_tui.session.catalogue import Catalogue, CatalogueLoader
 from safelight_tui.session.completion import complete
-from safelight_tui.session.facets import STATUS, constrain, facets, toggle
+from safelight_tui.session.facets import STATUS, constrain, facets, release, toggle
 from safelight_tui.session.filtering import evaluate
 from safelight_tui.session.rerunreader import RerunReader
 from safelight_tui.session.reruns import FeedSnapshot, RerunView
@@ -164,6 +164,8 @@ def test_facets_go_into_the_expression_and_out_again(repository: Path) -> None:
     assert toggle("ccd=16..18", "ccd", "17") == "ccd=16^18"
     assert toggle(toggle(text, STATUS, "done"), STATUS, "failed") == "visit=903986 ccd=16 | done^failed"
     assert toggle("| done", STATUS, "done") == ""
+    assert release("filter=HSC-I ccd=16^22 | done fwhm_arcsec>1", "ccd") == "filter=HSC-I | done fwhm_arcsec>1"
+    assert release("ccd=16 | done^failed fwhm_arcsec>1", STATUS) == "ccd=16 | fwhm_arcsec>1"
     assert constrain("ccd=3 | done", {"filter": "HSC-I"}) == "filter=HSC-I | done"
     found = {(f.key, f.value): f for f in facets("filter=HSC-I ccd=16", catalogue, rerun)}
     assert found["filter", "HSC-I"].on

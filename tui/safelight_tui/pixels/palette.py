@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from safelight_tui.pixels.choices import Choice
 from safelight_tui.pixels.scaling import LEVELS, OUTSIDE
 
 __all__ = ["Colours", "colour_table", "to_rgb"]
 
 
-class Colours(Enum):
+class Colours(Choice):
     """Palettes."""
 
     GREY = "grey"
     INVERTED = "inverted"
     HEAT = "heat"
-
-    @property
-    def following(self) -> Colours:
-        """The next one, round and round."""
-        palettes = list(Colours)
-        return palettes[(palettes.index(self) + 1) % len(palettes)]
 
 
 @lru_cache(maxsize=16)

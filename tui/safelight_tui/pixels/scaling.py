@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 import numpy as np
 from numpy.typing import NDArray
+
+from safelight_tui.pixels.choices import Choice
 
 __all__ = [
     "LEVELS",
@@ -27,7 +27,7 @@ OUTSIDE = 255
 """The level that stands for no pixel: outside the image, or not a number."""
 
 
-class Stretch(Enum):
+class Stretch(Choice):
     """How the range between the limits is spread over the levels."""
 
     LINEAR = "linear"
@@ -36,14 +36,8 @@ class Stretch(Enum):
     ASINH = "asinh"
     HISTOGRAM = "histogram"
 
-    @property
-    def following(self) -> Stretch:
-        """The next one, round and round."""
-        stretches = list(Stretch)
-        return stretches[(stretches.index(self) + 1) % len(stretches)]
 
-
-class Limits(Enum):
+class Limits(Choice):
     """How the values shown as darkest and brightest are chosen."""
 
     ZSCALE = "zscale"

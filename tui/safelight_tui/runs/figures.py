@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from safelight_tui.session.reruns import CcdState, RunView
+from safelight_tui.session.reruns import CcdState, RunView, status_of
 from safelight_tui.widgets.status import Status
 
 __all__ = ["STAGES", "duration", "gigabytes", "per_hour", "seconds_left", "stage_line"]
@@ -19,14 +19,6 @@ STAGES: tuple[tuple[Status, str], ...] = (
 )
 """The stages of a CCD in their order."""
 
-_STEP = {
-    "read": Status.READ,
-    "isr": Status.ISR,
-    "characterize": Status.CHARACTERIZE,
-    "wcs": Status.WCS,
-    "zeropoint": Status.ZEROPOINT,
-    "write": Status.WRITE,
-}
 _DONE = (Status.DONE, Status.CAVEAT)
 
 
@@ -93,7 +85,7 @@ def stage_line(ccd: CcdState, now: float) -> str:
         at = len(STAGES)
     failed = ccd.status is Status.FAILED
     if failed:
-        step = _STEP.get(ccd.step)
+        step = status_of(ccd.step)
         at = next((rank for rank, (status, _) in enumerate(STAGES) if status is step), 0)
     if at is None:
         return ccd.status.word

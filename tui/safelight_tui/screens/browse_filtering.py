@@ -11,7 +11,7 @@ from safelight_tui.catalogue import Bitset
 from safelight_tui.screens.matching import go_to_match
 from safelight_tui.screens.mode import ModeScreen
 from safelight_tui.session.completion import Completion, complete
-from safelight_tui.session.facets import facets, toggle
+from safelight_tui.session.facets import facets, release, toggle
 from safelight_tui.session.filtering import evaluate
 from safelight_tui.session.repositorytree import branch_values
 from safelight_tui.session.session import Session
@@ -124,8 +124,9 @@ class BrowseFiltering(ModeScreen):
         if session is None:
             return
 
-        def switched(key: str, value: str) -> None:
-            self.set_filter(toggle(session.filter.text, key, value))
+        def switched(key: str, value: str | None) -> None:
+            text = session.filter.text
+            self.set_filter(toggle(text, key, value) if value is not None else release(text, key))
             screen.show(facets(session.filter.text, session.catalogue, session.rerun), session.filter.text)
 
         screen = FacetsScreen(

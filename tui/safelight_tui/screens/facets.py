@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from safelight_tui.session.facets import Facet
 from safelight_tui.widgets.line_table import LineTable
+from safelight_tui.widgets.switch_table import SwitchTable, switch_cell
 from safelight_tui.widgets.table_model import Cell, Column, RowsModel
 
 __all__ = ["FacetsScreen"]
@@ -25,16 +26,8 @@ _COLUMNS = (
 )
 
 
-class _FacetTable(LineTable):
-    """Space does what Enter does."""
-
-    def action_mark_row(self) -> None:
-        """Switch the value."""
-        self.action_open()
-
-
 class FacetsScreen(ModalScreen[None]):
-    """A list of values; Space or Enter switches one, q or t closes.
+    """A list of values; Space or Enter switches one, A takes a facet out of the filter, q or t closes.
 
     Parameters
     ----------
@@ -43,7 +36,8 @@ class FacetsScreen(ModalScreen[None]):
     text : str
         The filter.
     switched : callable
-        Called with key and value of each choice; it gives new facets by `show`.
+        Called with key and value of each choice, and with a key alone where all of its values are wanted; it gives
+        new facets by `show`.
     """
 
     DEFAULT_CSS = """
@@ -54,7 +48,7 @@ class FacetsScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("q,backspace,ctrl+g,escape,t", "dismiss", "Close")]
 
-    def __init__(self, facets: Sequence[Facet], text: str, switched: Callable[[str, str], None]) -> None:
+    def __init__(self, facets: Sequence[Facet], text: str, switched: Callable[[str, str | None], None]) -> None:
         super().__init__()
         self._facets = list(facets)
         self._text = text
@@ -64,16 +58,16 @@ class FacetsScreen(ModalScreen[None]):
         """The expression, the list."""
         with Vertical():
             yield Static("", markup=False)
-            yield _FacetTable(empty_text="nothing to choose from")
+            yield SwitchTable(empty_text="nothing to choose from")
 
     def on_mount(self) -> None:
         """Fill the list."""
         self.show(self._facets, self._text)
-        self.query_one(_FacetTable).focus()
+        self.query_one(SwitchTable).focus()
 
     def show(self, facets: Sequence[Facet], text: str) -> None:
         """Show the facets of another filter; the cursor stays on its value."""
-        table = self.query_one(_FacetTable)
+        table = self.query_one(SwitchTable)
         before = self._facets[table.cursor] if table.cursor < len(self._facets) else None
         self._facets = list(facets)
         rows, last = [], ""
@@ -82,14 +76,14 @@ class FacetsScreen(ModalScreen[None]):
             rows.append(
                 [
                     Cell(facet.key if facet.key != last else "", "dim"),
-                    Cell("[x]" if facet.on else "[ ]", tone),
+                    switch_cell(facet.on, tone),
                     Cell(facet.value, tone),
                     Cell(str(facet.count), "" if facet.count else "dim"),
                 ]
             )
             last = facet.key
         table.show(RowsModel(_COLUMNS, rows))
-        self.query_one(Static).update(f"/ {text}" if text else "/ everything")
+        self.query_one(Static).update(f"/ {text or 'everything'}\nSpace switches, A all of a facet, q closes")
         places = [i for i, f in enumerate(facets) if before and (f.key, f.value) == (before.key, before.value)]
         if places:
             table.move_to(places[0])
@@ -99,3 +93,9 @@ class FacetsScreen(ModalScreen[None]):
         event.stop()
         facet = self._facets[event.place]
         self._switched(facet.key, facet.value)
+
+    def on_switch_table_all_wanted(self) -> None:
+        """Let the filter say nothing about the facet under the cursor."""
+        place = self.query_one(SwitchTable).cursor
+        if place < len(self._facets):
+            self._switched(self._facets[place].key, None)

@@ -80,9 +80,8 @@ class LogsScreen(LogFiltering):
         session = self.session
         if session is None:
             return []
-        found = [run for rerun in session.feed.reruns.values() for run in rerun.runs if run.started]
         here = session.rerun.name if session.rerun is not None else ""
-        return sorted(found, key=lambda run: (run.rerun != here, -run.started))
+        return sorted(session.feed.runs, key=lambda run: run.rerun != here)
 
     def session_changed(self, what: frozenset[str]) -> None:
         """Show new runs; go to the CCD under the cursor of the other screens when that was changed."""

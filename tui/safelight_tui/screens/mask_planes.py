@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from safelight_tui.images.planes import PlaneCount
 from safelight_tui.widgets.line_table import LineTable
+from safelight_tui.widgets.switch_table import SwitchTable, switch_cell
 from safelight_tui.widgets.table_model import Cell, Column, RowsModel
 
 __all__ = ["MaskPlanesScreen"]
@@ -26,20 +27,6 @@ _COLUMNS = (
 )
 #: The tones of a table nearest to those in which the letters stand on the image.
 _TONES = {"mask-bad": "bad", "mask-saturated": "caveat", "mask-ray": "new", "mask-other": ""}
-
-
-class _PlaneTable(LineTable):
-    """Space does what Enter does; A switches all."""
-
-    def action_mark_row(self) -> None:
-        """Switch the plane."""
-        self.action_open()
-
-    def action_mark_all(self) -> None:
-        """Switch all planes: on, or off where all are on."""
-        screen = self.screen
-        assert isinstance(screen, MaskPlanesScreen)
-        screen.switch_all()
 
 
 class MaskPlanesScreen(ModalScreen[None]):
@@ -82,13 +69,13 @@ class MaskPlanesScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The list, and what the plane under the cursor means."""
         with Vertical():
-            yield _PlaneTable(empty_text="this image has no mask")
+            yield SwitchTable(empty_text="this image has no mask")
             yield Static("", markup=False)
 
     def on_mount(self) -> None:
         """Fill the list."""
         self._fill()
-        self.query_one(_PlaneTable).focus()
+        self.query_one(SwitchTable).focus()
         self._explain()
 
     def _fill(self) -> None:
@@ -99,17 +86,17 @@ class MaskPlanesScreen(ModalScreen[None]):
             part = 100.0 * one.pixels / self._total
             rows.append(
                 [
-                    Cell("[x]" if on else "[ ]", tone),
+                    switch_cell(on, tone),
                     Cell(one.plane.letter, tone),
                     Cell(one.name, tone),
                     Cell(str(one.pixels), "" if one.pixels else "dim"),
                     Cell(f"{part:.3f}" if part < 10 else f"{part:.2f}", "" if one.pixels else "dim"),
                 ]
             )
-        self.query_one(_PlaneTable).show(RowsModel(_COLUMNS, rows))
+        self.query_one(SwitchTable).show(RowsModel(_COLUMNS, rows))
 
     def _explain(self) -> None:
-        place = self.query_one(_PlaneTable).cursor
+        place = self.query_one(SwitchTable).cursor
         one = self._planes[place] if place < len(self._planes) else None
         meaning = (one.plane.meaning or "a plane of its own") if one else ""
         self.query_one(Static).update(f"{meaning}\nSpace switches, A all, q closes")
@@ -119,7 +106,7 @@ class MaskPlanesScreen(ModalScreen[None]):
         self._fill()
         self._changed(shown)
 
-    def switch_all(self) -> None:
+    def on_switch_table_all_wanted(self) -> None:
         """All on, or all off where all are on."""
         names = frozenset(one.name for one in self._planes)
         self._switch(frozenset() if names <= self._shown else names)

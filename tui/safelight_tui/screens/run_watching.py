@@ -72,10 +72,7 @@ class WatchingScreen(LogFiltering, LaunchingScreen):
     def runs(self) -> list[RunView]:
         """All runs, live ones first, then the newest first."""
         session = self.session
-        if session is None:
-            return []
-        found = [run for rerun in session.feed.reruns.values() for run in rerun.runs if run.started]
-        return sorted(found, key=lambda run: (not run.live, -run.started))
+        return sorted(session.feed.runs, key=lambda run: not run.live) if session is not None else []
 
     @property
     def run_view(self) -> RunView | None:

@@ -12,7 +12,7 @@ from safelight_tui.session.catalogue import Catalogue
 from safelight_tui.session.filtering import STATUS_WORDS, evaluate, split_filter
 from safelight_tui.session.reruns import RerunView
 
-__all__ = ["STATUS", "Facet", "constrain", "facets", "toggle"]
+__all__ = ["STATUS", "Facet", "constrain", "facets", "release", "toggle"]
 
 STATUS = "status"
 _KEYS = ("filter", "field", "dateObs", "ccd")
@@ -56,6 +56,15 @@ def toggle(text: str, key: str, value: str) -> str:
         return _join(left.strip(), _toggle_word(right or "", value))
     groups = [[*_toggled(group.words(), key, value)] for group in _spelled(left, key).groups]
     return _join(parse(groups).to_text() if any(groups) else "", (right or "").strip())
+
+
+def release(text: str, key: str) -> str:
+    """The filter that says nothing about a facet: all of its values are wanted."""
+    if key != STATUS:
+        return _without(text, key)
+    left, right = split_filter(text)
+    words = [word.text for word in split_text(right or "")]
+    return _join(left.strip(), " ".join(quote(word) for word in words if not _is_status(word)))
 
 
 def constrain(text: str, values: Mapping[str, Any]) -> str:
@@ -118,15 +127,18 @@ def _without(text: str, key: str) -> str:
 
 def _status_words(text: str) -> set[str]:
     right = split_filter(text)[1] or ""
-    lists = (word.text.split("^") for word in split_text(right))
-    return {word for words in lists if set(words) <= STATUS_WORDS.keys() for word in words}
+    return {one for word in split_text(right) if _is_status(word.text) for one in word.text.split("^")}
+
+
+def _is_status(word: str) -> bool:
+    return set(word.split("^")) <= STATUS_WORDS.keys()
 
 
 def _toggle_word(right: str, value: str) -> str:
     words = [word.text for word in split_text(right)]
     for index, word in enumerate(words):
-        values = word.split("^")
-        if set(values) <= STATUS_WORDS.keys():
+        if _is_status(word):
+            values = word.split("^")
             values = [v for v in values if v != value] if value in values else [*values, value]
             words[index : index + 1] = ["^".join(values)] if values else []
             break

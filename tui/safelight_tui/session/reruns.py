@@ -193,6 +193,12 @@ class FeedSnapshot:
     trouble: str = ""  # the sentence of the error it met last time
 
     @cached_property
+    def runs(self) -> tuple[RunView, ...]:
+        """Runs of all reruns that have begun, the newest first."""
+        runs = [run for rerun in self.reruns.values() for run in rerun.runs if run.started]
+        return tuple(sorted(runs, key=lambda run: -run.started))
+
+    @cached_property
     def live_runs(self) -> tuple[RunView, ...]:
         """Runs that go on, oldest first."""
         runs = [run for rerun in self.reruns.values() for run in rerun.runs if run.live]

@@ -16,6 +16,7 @@ from textual.strip import Strip
 from safelight_tui.actions import ACTIONS
 from safelight_tui.catalogue import Bitset
 from safelight_tui.terminal.text import fit
+from safelight_tui.widgets.moving import MovingByLines
 from safelight_tui.widgets.styling import ComponentStyles
 from safelight_tui.widgets.table_model import Cell, Column, RowsModel, TableModel
 
@@ -25,7 +26,7 @@ GUTTER = 2
 """Cells left of the first column: the mark, and the cursor (neither is told by colour alone)."""
 
 
-class LineTable(ScrollView, can_focus=True):
+class LineTable(MovingByLines, ScrollView, can_focus=True):
     """Rows of a `TableModel` with a cursor, marks and a sort column. It never sorts: it says what is wanted."""
 
     TONES: ClassVar[tuple[str, ...]] = ("good", "bad", "caveat", "dim", "new")
@@ -259,8 +260,13 @@ class LineTable(ScrollView, can_focus=True):
     # --- moving -----------------------------------------------------------------------------------------------------
 
     @property
-    def _rows_in_view(self) -> int:
+    def page(self) -> int:
+        """Rows in view, below the header."""
         return max(1, self.size.height - 1)
+
+    def move_by(self, lines: int) -> None:
+        """Move the cursor by so many rows."""
+        self.move_to(self.cursor + lines)
 
     def move_to(self, place: int) -> None:
         """Put the cursor on a row, the nearest one that exists."""
@@ -280,7 +286,7 @@ class LineTable(ScrollView, can_focus=True):
             self.post_message(self.CursorMoved(self, new, self.row_id))
 
     def _keep_cursor_in_view(self) -> None:
-        top, rows = self.scroll_offset.y, self._rows_in_view
+        top, rows = self.scroll_offset.y, self.page
         if self.cursor < top:
             self.scroll_to(y=self.cursor, animate=False, force=True, immediate=True)
         elif self.cursor >= top + rows:
@@ -291,14 +297,6 @@ class LineTable(ScrollView, can_focus=True):
         self._forget()
         self._keep_cursor_in_view()
 
-    def action_move_up(self) -> None:
-        """One row up."""
-        self.move_to(self.cursor - 1)
-
-    def action_move_down(self) -> None:
-        """One row down."""
-        self.move_to(self.cursor + 1)
-
     def action_move_first(self) -> None:
         """To the first row."""
         self.move_to(0)
@@ -306,22 +304,6 @@ class LineTable(ScrollView, can_focus=True):
     def action_move_last(self) -> None:
         """To the last row."""
         self.move_to(len(self.model) - 1)
-
-    def action_half_page_down(self) -> None:
-        """Half a page down."""
-        self.move_to(self.cursor + self._rows_in_view // 2)
-
-    def action_half_page_up(self) -> None:
-        """Half a page up."""
-        self.move_to(self.cursor - self._rows_in_view // 2)
-
-    def action_page_down(self) -> None:
-        """A page down, one row kept."""
-        self.move_to(self.cursor + max(1, self._rows_in_view - 1))
-
-    def action_page_up(self) -> None:
-        """A page up, one row kept."""
-        self.move_to(self.cursor - max(1, self._rows_in_view - 1))
 
     def action_move_left(self) -> None:
         """Scroll one column to the left."""

@@ -17,12 +17,13 @@ from safelight_tui.actions import ACTIONS
 from safelight_tui.logs import LineFilter, LogLine, LogReader, LogState
 from safelight_tui.terminal.cells import split_cells
 from safelight_tui.terminal.text import fit, printable
+from safelight_tui.widgets.moving import MovingByLines
 from safelight_tui.widgets.styling import ComponentStyles
 
 __all__ = ["LogView"]
 
 
-class LogView(ScrollView, can_focus=True):
+class LogView(MovingByLines, ScrollView, can_focus=True):
     """Lines of a log file. The file is read by a `LogReader`; what has not come yet is blank for a moment."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -285,7 +286,13 @@ class LogView(ScrollView, can_focus=True):
     def _show_from(self, top: float) -> None:
         self.scroll_to(y=max(0, top), animate=False, force=True, immediate=True)
 
-    def _move_view(self, lines: int) -> None:
+    @property
+    def page(self) -> int:
+        """Lines in view."""
+        return max(1, self.size.height)
+
+    def move_by(self, lines: int) -> None:
+        """Move the page; looking back is not following."""
         if lines < 0:
             self.follow = False
         self._show_from(self.scroll_offset.y + lines)
@@ -304,14 +311,6 @@ class LogView(ScrollView, can_focus=True):
         """Follow, or stay."""
         self.follow = not self.follow
 
-    def action_move_up(self) -> None:
-        """One line up."""
-        self._move_view(-1)
-
-    def action_move_down(self) -> None:
-        """One line down."""
-        self._move_view(1)
-
     def action_move_first(self) -> None:
         """To the beginning."""
         self.follow = False
@@ -320,22 +319,6 @@ class LogView(ScrollView, can_focus=True):
     def action_move_last(self) -> None:
         """To the end."""
         self._show_from(self.state.view_count - self.size.height)
-
-    def action_half_page_down(self) -> None:
-        """Half a page down."""
-        self._move_view(self.size.height // 2)
-
-    def action_half_page_up(self) -> None:
-        """Half a page up."""
-        self._move_view(-(self.size.height // 2))
-
-    def action_page_down(self) -> None:
-        """A page down, one line kept."""
-        self._move_view(max(1, self.size.height - 1))
-
-    def action_page_up(self) -> None:
-        """A page up, one line kept."""
-        self._move_view(-max(1, self.size.height - 1))
 
     def action_move_left(self) -> None:
         """Eight columns to the left."""

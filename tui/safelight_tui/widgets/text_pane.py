@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from safelight_tui.actions import ACTIONS
 from safelight_tui.terminal.text import fit, width_of
+from safelight_tui.widgets.moving import MovingByLines
 from safelight_tui.widgets.styling import ComponentStyles
 
 __all__ = ["TextLine", "TextPane"]
@@ -25,7 +26,7 @@ class TextLine(NamedTuple):
     label: str = ""
 
 
-class TextPane(ScrollView, can_focus=True):
+class TextPane(MovingByLines, ScrollView, can_focus=True):
     """Lines; those too long are wrapped at blanks."""
 
     TONES: ClassVar[tuple[str, ...]] = ("title", "good", "bad", "caveat", "dim", "new")
@@ -110,32 +111,14 @@ class TextPane(ScrollView, can_focus=True):
         text = fit(line.text, width - width_of(label))
         return Strip([Segment(label, self._style("dim")), Segment(text, style)], width)
 
-    def _scroll_by(self, lines: int) -> None:
+    @property
+    def page(self) -> int:
+        """Lines in view."""
+        return max(1, self.size.height)
+
+    def move_by(self, lines: int) -> None:
+        """Move the page."""
         self.scroll_to(y=self.scroll_offset.y + lines, animate=False, force=True)
-
-    def action_move_up(self) -> None:
-        """One line up."""
-        self._scroll_by(-1)
-
-    def action_move_down(self) -> None:
-        """One line down."""
-        self._scroll_by(1)
-
-    def action_half_page_up(self) -> None:
-        """Half a page up."""
-        self._scroll_by(-max(1, self.size.height // 2))
-
-    def action_half_page_down(self) -> None:
-        """Half a page down."""
-        self._scroll_by(max(1, self.size.height // 2))
-
-    def action_page_up(self) -> None:
-        """A page up."""
-        self._scroll_by(-max(1, self.size.height - 1))
-
-    def action_page_down(self) -> None:
-        """A page down."""
-        self._scroll_by(max(1, self.size.height - 1))
 
     def action_move_first(self) -> None:
         """To the first line."""

@@ -16,6 +16,7 @@ from textual.strip import Strip
 
 from safelight_tui.actions import ACTIONS
 from safelight_tui.terminal.text import fit, width_of
+from safelight_tui.widgets.moving import MovingByLines
 from safelight_tui.widgets.styling import ComponentStyles
 
 __all__ = ["TreeItem", "TreeModel", "TreeView"]
@@ -49,7 +50,7 @@ class _Line(NamedTuple):
     depth: int
 
 
-class TreeView(ScrollView, can_focus=True):
+class TreeView(MovingByLines, ScrollView, can_focus=True):
     """Lines with ``>`` for a closed branch and ``v`` for an open one."""
 
     TONES: ClassVar[tuple[str, ...]] = ("title", "good", "bad", "caveat", "dim", "new")
@@ -186,24 +187,25 @@ class TreeView(ScrollView, can_focus=True):
         """Put the cursor on a line, the nearest one that exists."""
         self.cursor = max(0, min(place, len(self._lines) - 1))
 
+    @property
+    def page(self) -> int:
+        """Lines in view."""
+        return max(1, self.size.height)
+
+    def move_by(self, lines: int) -> None:
+        """Move the cursor by so many lines."""
+        self.move_to(self.cursor + lines)
+
     def watch_cursor(self) -> None:
         """Keep the cursor in view and say where it is."""
         if not self.is_mounted or self.key is None:
             return
-        top, height = self.scroll_offset.y, max(1, self.size.height)
+        top, height = self.scroll_offset.y, self.page
         if not top <= self.cursor < top + height:
             target = self.cursor if self.cursor < top else self.cursor - height + 1
             self.scroll_to(y=target, animate=False, force=True, immediate=True)
         self.refresh()
         self.post_message(self.CursorMoved(self, self.key))
-
-    def action_move_up(self) -> None:
-        """One line up."""
-        self.move_to(self.cursor - 1)
-
-    def action_move_down(self) -> None:
-        """One line down."""
-        self.move_to(self.cursor + 1)
 
     def action_move_first(self) -> None:
         """To the first line."""
@@ -212,22 +214,6 @@ class TreeView(ScrollView, can_focus=True):
     def action_move_last(self) -> None:
         """To the last line."""
         self.move_to(len(self._lines) - 1)
-
-    def action_half_page_down(self) -> None:
-        """Half a page down."""
-        self.move_to(self.cursor + max(1, self.size.height // 2))
-
-    def action_half_page_up(self) -> None:
-        """Half a page up."""
-        self.move_to(self.cursor - max(1, self.size.height // 2))
-
-    def action_page_down(self) -> None:
-        """A page down."""
-        self.move_to(self.cursor + max(1, self.size.height - 1))
-
-    def action_page_up(self) -> None:
-        """A page up."""
-        self.move_to(self.cursor - max(1, self.size.height - 1))
 
     def action_move_right(self) -> None:
         """Open the branch, or go into the open one."""
