@@ -1,6 +1,6 @@
 """Lag of the event loop and bytes a second while a run is followed, over fast and slow lines, with two drivers.
 
-    python tests/benchmarks/bench_loop.py [--rows 10000 1000000] [--rates 0 20000] [--seconds 10]
+    python -m tests.benchmarks.bench_loop [--rows 10000 1000000] [--rates 0 20000] [--seconds 10]
 
 The application follows a journal that gets 20 events a second, on a repository of so many raw frames, in a
 pseudo-terminal of 120x40 that is read at so many bytes a second (0: as fast as it comes). A task of the event loop
@@ -17,7 +17,6 @@ import platform
 import pty
 import select
 import signal
-import sqlite3
 import struct
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from termios import TIOCSWINSZ
 from typing import Any
 
 import pyte
+from tests.support.gen2 import Frame, make_registry
 
 CCDS = 104
 
@@ -65,21 +65,8 @@ Measured(Path(root), remember=False, driver_class=DeltaDriver if driver == "delt
 
 def make_repository(root: Path, rows: int) -> None:
     """A registry of `rows` raw frames of HSC; no files."""
-    from safelight.butler.repository import create_repository
-
-    create_repository(root, "hsc")
-    connection = sqlite3.connect(root / "registry.sqlite3")
-    with connection:
-        connection.execute(
-            "CREATE TABLE raw (id integer primary key autoincrement, field text, visit int, ccd int, pointing int,"
-            " filter text, dateObs text, taiObs text, expTime double, dataType text, unique(visit, ccd))"
-        )
-        connection.executemany(
-            "INSERT INTO raw (field, visit, ccd, pointing, filter, dateObs, taiObs, expTime, dataType)"
-            " VALUES ('FIELD', ?, ?, 1, 'HSC-I', '2013-11-02', '2013-11-02', 30.0, 'OBJECT')",
-            ((900000 + 2 * (row // CCDS), row % CCDS) for row in range(rows)),
-        )
-    connection.close()
+    frames = (Frame(900000 + 2 * (row // CCDS), row % CCDS, "HSC-I", "2013-11-02", 1, "FIELD") for row in range(rows))
+    make_registry(root, frames)
 
 
 class Run:

@@ -7,7 +7,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["GEN2_SCHEMA", "TUTORIAL", "Frame", "frames_of", "make_repository", "tutorial_frames"]
+from safelight.butler.repository import create_repository
+
+__all__ = [
+    "GEN2_SCHEMA",
+    "TUTORIAL",
+    "Frame",
+    "add_frames",
+    "frames_of",
+    "make_files",
+    "make_registry",
+    "make_repository",
+    "tutorial_frames",
+]
 
 #: visit -> filter, date, pointing, ccds: the frames of LSST's tutorial.
 TUTORIAL = {
@@ -63,27 +75,52 @@ def tutorial_frames() -> Iterator[Frame]:
             yield Frame(visit, ccd, filter_, date, pointing)
 
 
-def make_repository(root: Path, frames: Iterable[Frame]) -> Path:
-    """An old-style Gen2 repository of HSC with the frames' files, which are empty; returns `root`."""
-    root.mkdir()
-    (root / "_mapper").write_text("lsst.obs.hsc.HscMapper\n")
+def add_frames(root: Path, frames: Iterable[Frame]) -> None:
+    """Enter frames into the registry of a repository."""
+    frames = list(frames)
     connection = sqlite3.connect(root / "registry.sqlite3")
     with connection:
-        connection.executescript(GEN2_SCHEMA)
-        for frame in frames:
+        connection.executemany(
+            "INSERT INTO raw (visit, ccd, pointing, expTime, field, filter, dateObs, taiObs, dataType) "
+            "VALUES (?, ?, ?, '30.0', ?, ?, ?, ?, 'OBJECT')",
             # Text, as Gen2 inserts it: the columns' affinity makes numbers of it.
-            numbers = (str(frame.visit), str(frame.ccd), str(frame.pointing), "30.0")
-            connection.execute(
-                "INSERT INTO raw (visit, ccd, pointing, expTime, field, filter, dateObs, taiObs, dataType) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'OBJECT')",
-                (*numbers, frame.field, frame.filter, frame.date, frame.date),
-            )
-            connection.execute(
-                "INSERT OR IGNORE INTO raw_visit VALUES (?, ?, ?, ?, ?)",
-                (frame.visit, frame.field, frame.filter, frame.date, frame.date),
-            )
-            path = root / frame.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            ((str(f.visit), str(f.ccd), str(f.pointing), f.field, f.filter, f.date, f.date) for f in frames),
+        )
+        connection.executemany(
+            "INSERT OR IGNORE INTO raw_visit VALUES (?, ?, ?, ?, ?)",
+            ((f.visit, f.field, f.filter, f.date, f.date) for f in frames),
+        )
     connection.close()
+
+
+def make_registry(root: Path, frames: Iterable[Frame] = ()) -> Path:
+    """A repository of HSC, as it is made today, that knows the frames but has none of their files; returns `root`."""
+    create_repository(root, "hsc")
+    _make_tables(root)
+    add_frames(root, frames)
     return root
+
+
+def make_repository(root: Path, frames: Iterable[Frame]) -> Path:
+    """An old-style Gen2 repository of HSC with the frames' files, which are empty; returns `root`."""
+    frames = list(frames)
+    root.mkdir()
+    (root / "_mapper").write_text("lsst.obs.hsc.HscMapper\n")
+    _make_tables(root)
+    add_frames(root, frames)
+    make_files(root, frames)
+    return root
+
+
+def make_files(root: Path, frames: Iterable[Frame]) -> None:
+    """An empty file for each frame: it fails as soon as it is read."""
+    for frame in frames:
+        path = root / frame.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def _make_tables(root: Path) -> None:
+    connection = sqlite3.connect(root / "registry.sqlite3")
+    connection.executescript(GEN2_SCHEMA)
+    connection.close()

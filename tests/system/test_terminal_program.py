@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from safelight.butler.repository import create_repository
+from tests.support.gen2 import Frame, make_registry
 
 PROGRAM = Path(sys.executable).with_name("safelight")
 LEFT = b"\x1b[?1049l"
@@ -25,22 +23,9 @@ Start = Callable[..., Any]
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A repository of three visits."""
-    root = tmp_path / "DATA"
-    create_repository(root, "hsc")
-    connection = sqlite3.connect(root / "registry.sqlite3")
-    with connection:
-        connection.execute(
-            "CREATE TABLE raw (id integer primary key autoincrement, field text, visit int, ccd int, pointing int,"
-            " filter text, dateObs text, taiObs text, expTime double, dataType text, unique(visit, ccd))"
-        )
-        for visit, filter_ in ((903334, "HSC-R"), (903986, "HSC-I"), (903988, "HSC-I")):
-            connection.executemany(
-                "INSERT INTO raw (field, visit, ccd, pointing, filter, dateObs, taiObs, expTime, dataType)"
-                " VALUES ('STRIPE82L', ?, ?, 671, ?, '2013-11-02', '2013-11-02', 30.0, 'OBJECT')",
-                [(visit, ccd, filter_) for ccd in (16, 22, 23)],
-            )
-    connection.close()
-    return root
+    visits = ((903334, "HSC-R"), (903986, "HSC-I"), (903988, "HSC-I"))
+    frames = (Frame(visit, ccd, filter_, "2013-11-02", 671) for visit, filter_ in visits for ccd in (16, 22, 23))
+    return make_registry(tmp_path / "DATA", frames)
 
 
 def tree_of(root: Path) -> dict[str, tuple[int, int, bytes]]:

@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,15 +22,6 @@ from safelight.processccd.journal import JournalWriter, journal_folder
 from safelight.processccd.logs import RunLogs, log_folder
 
 RUN = "20260101T000000.000Z-1"
-
-
-@pytest.fixture
-def process() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that stands for a runner."""
-    running = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    yield running
-    running.kill()
-    running.wait()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.gen2 import TUTORIAL, Frame, make_files, make_registry
 from tests.support.terminal import PATIENCE_S
 from textual.events import Paste
 from textual.keys import _character_to_key
@@ -21,7 +21,6 @@ from textual.pilot import Pilot
 
 from safelight.butler.butler import Butler
 from safelight.butler.datasets import CcdRecord, DatasetLedger
-from safelight.butler.repository import create_repository
 from safelight.caveats import Caveat
 from safelight.processccd import events
 from safelight.processccd.journal import JournalWriter, journal_folder
@@ -31,7 +30,7 @@ from safelight_tui.state import save_state
 from safelight_tui.widgets.line_input import LineInput
 
 FRAMES = [
-    (visit, ccd, "HSC-R" if visit < 903900 else "HSC-I", "2013-06-17" if visit < 903900 else "2013-11-02")
+    Frame(visit, ccd, *TUTORIAL[visit][:2], 533)
     for visit, ccds in {
         903334: (16, 22, 23, 100),
         903336: (17, 24),
@@ -44,39 +43,21 @@ FRAMES = [
 ]
 
 
-def insert_frames(root: Path, frames: list[tuple[int, int, str, str]], field: str = "STRIPE82L") -> None:
-    connection = sqlite3.connect(root / "registry.sqlite3")
-    with connection:
-        connection.executemany(
-            "INSERT INTO raw (field, visit, ccd, pointing, filter, dateObs, taiObs, expTime, dataType)"
-            " VALUES (?, ?, ?, 533, ?, ?, ?, 30.0, 'OBJECT')",
-            [(field, visit, ccd, filter_, date, date) for visit, ccd, filter_, date in frames],
-        )
-    connection.close()
-
-
 def data_id(visit: int, ccd: int) -> dict[str, Any]:
-    filter_, date = next((f, d) for v, c, f, d in FRAMES if (v, c) == (visit, ccd))
+    frame = next(frame for frame in FRAMES if (frame.visit, frame.ccd) == (visit, ccd))
     return {
-        "field": "STRIPE82L",
-        "dateObs": date,
-        "pointing": 533,
-        "filter": filter_,
+        "field": frame.field,
+        "dateObs": frame.date,
+        "pointing": frame.pointing,
+        "filter": frame.filter,
         "visit": visit,
         "ccd": ccd,
-        "taiObs": date,
+        "taiObs": frame.date,
         "expTime": 30.0,
     }
 
 
-def make_registries(root: Path) -> None:
-    connection = sqlite3.connect(root / "registry.sqlite3")
-    with connection:
-        connection.execute(
-            "CREATE TABLE raw (id integer primary key autoincrement, field text, visit int, ccd int, pointing int,"
-            " filter text, dateObs text, taiObs text, expTime double, dataType text, unique(visit, ccd))"
-        )
-    connection.close()
+def make_calibrations(root: Path) -> None:
     (root / "CALIB").mkdir()
     connection = sqlite3.connect(root / "CALIB" / "calibRegistry.sqlite3")
     with connection:
@@ -114,10 +95,8 @@ def make_rerun(root: Path, name: str = "first") -> Path:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    root = tmp_path / "DATA"
-    create_repository(root, "hsc")
-    make_registries(root)
-    insert_frames(root, FRAMES)
+    root = make_registry(tmp_path / "DATA", FRAMES)
+    make_calibrations(root)
     make_rerun(root)
     return root
 
@@ -129,25 +108,10 @@ def add_rerun() -> Callable[..., Path]:
 
 
 @pytest.fixture
-def add_frames() -> Callable[..., None]:
-    return insert_frames
-
-
-@pytest.fixture
-def make_raw_files() -> Callable[[Path], None]:
-    """Make an empty file for each raw frame of a repository: it fails as soon as it is read."""
-
-    def make(root: Path) -> None:
-        butler = Butler(root)
-        connection = sqlite3.connect(root / "registry.sqlite3")
-        names = ("field", "visit", "ccd", "pointing", "filter", "dateObs")
-        for row in connection.execute(f"SELECT {', '.join(names)} FROM raw").fetchall():
-            path = butler.path_for("raw", dict(zip(names, row, strict=True)))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        connection.close()
-
-    return make
+def with_files(repository: Path) -> Path:
+    """The repository with an empty file for each raw frame: it fails as soon as it is read."""
+    make_files(repository, FRAMES)
+    return repository
 
 
 class Journal:
@@ -201,15 +165,6 @@ def begin(begin_run: Callable[..., Journal]) -> Iterator[Callable[..., Journal]]
     yield begin_
     for journal in journals:
         journal.close()
-
-
-@pytest.fixture
-def process() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that stands for a runner."""
-    running = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    yield running
-    running.kill()
-    running.wait()
 
 
 _WATCHED: dict[str, Any] = {"root": None, "thread": None, "seen": []}
@@ -278,6 +233,12 @@ class Screen:
         focused.post_message(Paste(text))
         await self.settle()
 
+    async def enter(self, text: str, *, at: str) -> None:
+        """Open an input by its key, put text into it, and press Enter."""
+        await self.press(at)
+        await self.type(text)
+        await self.press("enter")
+
     async def type_keys(self, text: str) -> None:
         """Type text key by key."""
         await self.press(*(_character_to_key(character) for character in text))
@@ -288,15 +249,19 @@ Opened = Callable[..., AbstractAsyncContextManager[Screen]]
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Opened:
-    """``async with opened(root) as screen``: an application that has read everything."""
+    """``async with opened(root, at="6") as screen``: an application that has read everything, and a key was pressed."""
 
     @asynccontextmanager
-    async def open_(root: Path | None, size: tuple[int, int] = (120, 40), **rest: Any) -> AsyncIterator[Screen]:
+    async def open_(
+        root: Path | None, size: tuple[int, int] = (120, 40), at: str = "", **rest: Any
+    ) -> AsyncIterator[Screen]:
         app = SafelightApp(root, state_file=tmp_path / "state.json", **rest)
         async with app.run_test(size=size, notifications=True) as pilot:
             screen = Screen(pilot)
             if root is not None:
                 await screen.settle(lambda: len(app.screen_stack) > 0)
+            if at:
+                await screen.press(at)
             yield screen
         save_state(app.state_file, app.remembered)  # as the program does when the terminal is back
 

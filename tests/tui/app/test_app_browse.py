@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.gen2 import Frame, add_frames
 from textual import events as textual_events
 
 from safelight.processccd import events
@@ -160,9 +161,7 @@ async def test_details_tell_header_inputs_calibrations_and_history(opened: Any, 
     card = fits.Header([("OBJECT", "[bold]M 31[/bold]"), ("EXPTIME", 30.0)])
     fits.PrimaryHDU(header=card).writeto(path)
     async with opened(repository) as screen:
-        await screen.press("slash")
-        await screen.type("visit=903986 ccd=16")
-        await screen.press("enter")
+        await screen.enter("visit=903986 ccd=16", at="slash")
         await screen.shows("OBJECT   [bold]M 31[/bold]")
         await screen.press("tab", "l")
         await screen.shows("HSC-0903986-016.fits", "reference")
@@ -183,11 +182,11 @@ async def test_enter_on_a_failure_says_why(opened: Any, repository: Path) -> Non
 
 
 async def test_frames_and_runs_that_appear_are_shown_without_a_key(
-    opened: Any, repository: Path, add_frames: Callable[..., None], begin_run: Callable[..., Any]
+    opened: Any, repository: Path, begin_run: Callable[..., Any]
 ) -> None:
     async with opened(repository) as screen:
         await screen.shows("20 of 20")
-        add_frames(repository, [(904020, 3, "HSC-Z", "2013-11-03")])
+        add_frames(repository, [Frame(904020, 3, "HSC-Z", "2013-11-03")])
         await screen.shows("21 of 21", "904020")
         run = begin_run([(904014, 1), (904014, 6)], os.getpid())
         await screen.shows("run 0/2", "waiting")
@@ -286,8 +285,8 @@ async def test_the_start_screen_offers_recent_repositories_and_directories(
         await screen.shows("20 of 20")
 
 
-async def test_malformed_data_is_shown_as_it_is(opened: Any, repository: Path, add_frames: Callable[..., None]) -> None:
-    add_frames(repository, [(905000, 1, "\x1b[31mZ", "2014-01-01")], field="[bold]x")
+async def test_malformed_data_is_shown_as_it_is(opened: Any, repository: Path) -> None:
+    add_frames(repository, [Frame(905000, 1, "\x1b[31mZ", "2014-01-01", field="[bold]x")])
     async with opened(repository) as screen:
         await screen.shows("[bold]x", "Z")
         assert "\x1b" not in screen.picture
@@ -301,13 +300,9 @@ async def test_an_action_that_is_not_available_says_why(opened: Any, repository:
 
 async def test_the_command_line_runs_actions_and_names_the_nearest(opened: Any, repository: Path) -> None:
     async with opened(repository) as screen:
-        await screen.press("colon")
-        await screen.type("theme safelight")
-        await screen.press("enter")
+        await screen.enter("theme safelight", at="colon")
         assert screen.app.theme == "safelight"
-        await screen.press("colon")
-        await screen.type("facts")
-        await screen.press("enter")
+        await screen.enter("facts", at="colon")
         await screen.shows("There is no action 'facts'. Did you mean facets?")
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.support.gen2 import Frame, add_frames
+
 from safelight.butler.butler import Butler
 from safelight_tui.widgets.run_confirm import ConfirmRun
 
@@ -63,9 +65,7 @@ async def test_the_tree_of_directories_narrows_with_the_filter_and_n_finds_what_
             await screen.settle(lambda path=path: any(key[1].parent == path for key in tree.keys))
         nights = [("disk", repository / "STRIPE82L" / night) for night in ("2013-06-17", "2013-11-02")]
         assert set(nights) <= set(tree.keys)
-        await screen.press("slash")
-        await screen.type("visit=903986")
-        await screen.press("enter")
+        await screen.enter("visit=903986", at="slash")
         assert nights[0] not in tree.keys  # its files are of other visits
         assert nights[1] in tree.keys
         await screen.press("slash", "backspace", "enter", "shift+tab", "g", "n")
@@ -124,18 +124,16 @@ async def test_d_compares_from_browse_and_from_plan(
 
 
 async def test_another_repository_begins_without_the_marks_and_the_tree_of_the_one_before(
-    opened: Any, repository: Path, add_frames: Callable[..., None]
+    opened: Any, repository: Path
 ) -> None:
     other = repository.parent / "OTHER"
     shutil.copytree(repository, other)
-    add_frames(other, [(904020, 3, "HSC-Z", "2013-11-03")])
+    add_frames(other, [Frame(904020, 3, "HSC-Z", "2013-11-03")])
     async with opened(repository) as screen:
         await screen.press("g", "space", "T")
         await screen.shows("v DATA/", "*")
         assert screen.app.session.marked
-        await screen.press("colon")
-        await screen.type(f"open {other}")
-        await screen.press("enter")
+        await screen.enter(f"open {other}", at="colon")
         await screen.shows("OTHER", "21 of 21", "> STRIPE82L", ">904020")
         assert not screen.app.session.marked
         assert not screen.app.screen.table.marks

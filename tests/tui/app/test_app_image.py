@@ -8,65 +8,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-import numpy as np
 import pytest
 from astropy.io import fits
-from astropy.table import Table
+from tests.support.frames import SHAPE, STAR_X, STAR_Y, calibrated, ingest_frames, pixels, sources
 
 from safelight.butler.butler import Butler
 from safelight.butler.datasets import CcdRecord
 from safelight.commands.main import main
-from safelight.exposure import Exposure, PhotoCalib, VisitInfo
-from safelight.exposure.wcs import TanSipWcs
-
-STAR_X, STAR_Y = 79.4, 60.3
-SHAPE = (120, 160)
-
-
-def pixels(sky: float = 200.0) -> np.ndarray:
-    rng = np.random.default_rng(1)
-    rows, columns = np.indices(SHAPE)
-    star = 3000.0 * np.exp(-0.5 * ((columns - STAR_X) ** 2 + (rows - STAR_Y) ** 2) / 4.0)
-    return np.asarray(sky + star + rng.normal(0.0, 5.0, SHAPE), np.float32)
-
-
-WCS_CARDS = {
-    "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 80.0, "CRPIX2": 60.0, "CRVAL1": 150.0, "CRVAL2": 2.0,
-    "CD1_1": -1 / 3600, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 1 / 3600,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two raw frames; the first calibrated in rerun "first"."""
-    folder = tmp_path_factory.mktemp("frames")
-    for number in (1, 2):
-        header = fits.Header(
-            {"DATE-OBS": f"2020-03-01T02:0{number}:00", "EXPTIME": 30.0, "FILTER": "r", "OBJECT": "field",
-             "IMAGETYP": "Light", "GAIN": 2.0, **WCS_CARDS}
-        )  # fmt: skip
-        fits.writeto(folder / f"frame-{number}.fits", pixels(200.0 * number).astype("u2"), header)
-    root = folder / "DATA"
-    names = [str(folder / f"frame-{number}.fits") for number in (1, 2)]
-    assert main(["ingest", "images", str(root), *names, "--instrument", "generic"]) == 0
+    root = ingest_frames(tmp_path_factory.mktemp("frames"), [200.0, 400.0])
     butler = Butler(root, rerun="first")
     row = min(butler.query("").rows, key=lambda one: one["visit"])
-    exposure = Exposure(
-        image=pixels(0.0),
-        mask=np.zeros(SHAPE, np.int32),
-        variance=np.full(SHAPE, 25.0, np.float32),
-        filter_name="r",
-        gains=(2.0,),
-        visit_info=VisitInfo(30.0, 30.0),
-        wcs=TanSipWcs.from_header(WCS_CARDS),
-        photo_calib=PhotoCalib(28.0),
-    )
-    exposure.mask[59, 80] = 1 << exposure.planes["CR"] | 1 << exposure.planes["INTRP"]
-    butler.put(exposure, "calexp", row)
-    src = Table(
-        {"base_SdssCentroid_x": [STAR_X, 20.0], "base_SdssCentroid_y": [STAR_Y, 100.0], "deblend_nChild": [0, 0]}
-    )
-    butler.put(src, "src", row)
+    butler.put(calibrated(0.0, "CR", "INTRP"), "calexp", row)
+    butler.put(sources(), "src", row)
     butler.ledger.record_ccd(CcdRecord(row, "done", metrics={"fwhm_arcsec": 4.7}))
     butler.ledger.close()
     return root

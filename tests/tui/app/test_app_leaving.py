@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from textual.message import Message
 from safelight.processccd.executor import Control
 from safelight_tui.runs.request import RunRequest
 from safelight_tui.runs.worker import RunWorker
+
+Leaving = Callable[[], AbstractAsyncContextManager[tuple[Any, "Running"]]]
 
 
 class Running(RunWorker):
@@ -46,6 +49,22 @@ def running(repository: Path) -> Iterator[Callable[..., Running]]:
         worker.join()
 
 
+@pytest.fixture
+def leaving(opened: Any, repository: Path, running: Callable[..., Running]) -> Leaving:
+    """``async with leaving() as (screen, worker)``: q was pressed while a run works here."""
+
+    @asynccontextmanager
+    async def leave() -> AsyncIterator[tuple[Any, Running]]:
+        async with opened(repository) as screen:
+            worker = running()
+            screen.app.run_workers.add(worker)
+            await screen.press("q")
+            await screen.shows("A run works in this program and would end with it")
+            yield screen, worker
+
+    return leave
+
+
 async def until_left(screen: Any) -> None:
     for _ in range(1000):
         if screen.app._exit:
@@ -54,20 +73,13 @@ async def until_left(screen: Any) -> None:
     raise AssertionError(screen.picture)
 
 
-async def test_quitting_while_a_run_works_here_asks_and_can_be_given_up(
-    opened: Any, repository: Path, running: Callable[..., Running]
-) -> None:
-    async with opened(repository) as screen:
-        worker = running()
-        screen.app.run_workers.add(worker)
-        await screen.press("q")
-        await screen.shows("A run works in this program and would end with it", "rerun scratch/1", "w: wait, then quit")
+async def test_quitting_while_a_run_works_here_asks_and_can_be_given_up(leaving: Leaving) -> None:
+    async with leaving() as (screen, worker):
+        await screen.shows("rerun scratch/1", "w: wait, then quit")
         await screen.press("ctrl+g")
         assert not screen.app._exit
         assert worker.is_alive()
-        await screen.press("colon")
-        await screen.type("q")
-        await screen.press("enter")
+        await screen.enter("q", at="colon")
         await screen.shows("A run works in this program")
         await screen.pilot.press("w")
         await screen.shows("Waiting for its end")
@@ -79,12 +91,9 @@ async def test_quitting_while_a_run_works_here_asks_and_can_be_given_up(
 
 @pytest.mark.parametrize(("key", "now"), [("c", False), ("n", True)])
 async def test_a_run_that_works_here_is_cancelled_before_the_program_ends(
-    opened: Any, repository: Path, running: Callable[..., Running], key: str, now: bool
+    leaving: Leaving, key: str, now: bool
 ) -> None:
-    async with opened(repository) as screen:
-        worker = running()
-        screen.app.run_workers.add(worker)
-        await screen.press("q")
+    async with leaving() as (screen, worker):
         await screen.shows("c: cancel after this CCD")
         await screen.pilot.press(key)
         await until_left(screen)
@@ -92,14 +101,8 @@ async def test_a_run_that_works_here_is_cancelled_before_the_program_ends(
         assert (worker.control.stop, worker.control.abort) == (True, now)
 
 
-async def test_a_run_that_ends_while_the_question_stands_takes_the_question_away(
-    opened: Any, repository: Path, running: Callable[..., Running]
-) -> None:
-    async with opened(repository) as screen:
-        worker = running()
-        screen.app.run_workers.add(worker)
-        await screen.press("q")
-        await screen.shows("would end with it")
+async def test_a_run_that_ends_while_the_question_stands_takes_the_question_away(leaving: Leaving) -> None:
+    async with leaving() as (screen, worker):
         worker.over.set()
         await screen.settle(lambda: len(screen.app.screen_stack) == 1)
         assert not screen.app._exit

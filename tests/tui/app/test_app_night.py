@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.gen2 import Frame, add_frames
 
 from safelight.processccd import events
 from safelight.processccd.alarms import parse_alarms
@@ -121,9 +122,7 @@ async def test_an_alarm_of_a_run_started_elsewhere_rings_and_is_shown_by_letter_
         await screen.shows("What has rung", f"A {sentence}")
         await screen.press("q", "6")
         await screen.shows("A1.20", "A fwhm_arcsec>1.1 FEW")  # of the ledger
-        await screen.press("slash")
-        await screen.type("alarm")
-        await screen.press("enter")
+        await screen.enter("alarm", at="slash")
         await screen.shows("1 of 3 CCDs")
 
 
@@ -137,16 +136,12 @@ async def test_the_alarm_command_sets_keeps_and_takes_away_alarms(
             ("alarm fwhm>1", "Did you mean fwhm_arcsec?"),
             ("alarm fwhm_arcsec>1.1 zeropoint_mag<median-0.3", "Alarms: fwhm_arcsec>1.1"),
         ):
-            await screen.press("colon")
-            await screen.type(text)
-            await screen.press("enter")
+            await screen.enter(text, at="colon")
             await screen.shows(says)
         assert read_settings(path).alarms == ("fwhm_arcsec>1.1", "zeropoint_mag<median-0.3")
         await screen.press("6")
         await screen.shows("A1.20")
-        await screen.press("colon")
-        await screen.type("alarm off")
-        await screen.press("enter")
+        await screen.enter("alarm off", at="colon")
         await screen.settle(lambda: "A1.20" not in screen.picture)
         assert read_settings(path).alarms == ()
         assert "# bell = true" in path.read_text()
@@ -184,9 +179,7 @@ async def test_the_title_tells_of_several_runs_and_keeps_how_the_last_one_ended(
 # --- following --------------------------------------------------------------------------------------------------------
 
 
-async def test_browse_follows_the_newest_visit_until_the_observer_moves(
-    opened: Any, repository: Path, add_frames: Callable[..., None]
-) -> None:
+async def test_browse_follows_the_newest_visit_until_the_observer_moves(opened: Any, repository: Path) -> None:
     async with opened(repository) as screen:
 
         def under() -> tuple[int, int]:
@@ -196,13 +189,13 @@ async def test_browse_follows_the_newest_visit_until_the_observer_moves(
         await screen.press("j", "f")
         await screen.shows("Following the newest visit.")
         assert under() == (904014, 6)
-        add_frames(repository, [(904016, 1, "HSC-I", "2013-11-02"), (904016, 6, "HSC-I", "2013-11-02")])
+        add_frames(repository, [Frame(904016, ccd, "HSC-I", "2013-11-02") for ccd in (1, 6)])
         await screen.settle(lambda: under() == (904016, 6))  # the CCD that was looked at, in the newest visit
         assert "> 904016   6" in screen.picture or ">904016   6" in screen.picture
         await screen.press("k")
         await screen.shows("Following is paused: you moved")
         here = under()
-        add_frames(repository, [(904018, 6, "HSC-I", "2013-11-02")])
+        add_frames(repository, [Frame(904018, 6, "HSC-I", "2013-11-02")])
         await screen.settle(lambda: screen.app.session.catalogue.size == 23)
         assert under() == here
         await screen.press("f")
@@ -210,11 +203,10 @@ async def test_browse_follows_the_newest_visit_until_the_observer_moves(
 
 
 async def test_image_and_triage_follow_too(
-    opened: Any, repository: Path, add_frames: Callable[..., None], begin: Callable[..., Any], process: Any
+    opened: Any, repository: Path, begin: Callable[..., Any], process: Any
 ) -> None:
-    async with opened(repository, settings=Settings(follow=True)) as screen:
-        await screen.press("5")
-        add_frames(repository, [(904016, 1, "HSC-I", "2013-11-02")])
+    async with opened(repository, settings=Settings(follow=True), at="5") as screen:
+        add_frames(repository, [Frame(904016, 1, "HSC-I", "2013-11-02")])
         await screen.settle(lambda: "904016" in screen.picture)
         await screen.press("less_than_sign")
         await screen.shows("Following is paused: you moved")
@@ -330,8 +322,7 @@ async def test_enter_on_a_failure_says_why_in_triage_and_l_leads_to_the_log(
     log = repository / "rerun" / "first" / "logs" / "run-1" / "visit-903986-ccd-100.log"
     log.parent.mkdir(parents=True)
     log.write_text("".join(f"line {number} [bold]\n" for number in range(40)))
-    async with opened(repository) as screen:
-        await screen.press("6")
+    async with opened(repository, at="6") as screen:
         await screen.shows("NO_FLAT")
         await screen.press("right_square_bracket")
         while "100" not in str(screen.app.screen.current):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,6 @@ from safelight_tui.widgets.run_confirm import ConfirmRun
 BARE = ["isr.doBias=False", "isr.doDark=False", "isr.doFlat=False", "isr.doDefect=False", "doCalibrate=False"]
 
 
-@pytest.fixture
-def with_files(repository: Path, make_raw_files: Callable[[Path], None]) -> Path:
-    """The repository with an empty file for each raw frame: it fails as soon as it is read."""
-    make_raw_files(repository)
-    return repository
-
-
 def snapshot(root: Path) -> dict[str, tuple[int, int]]:
     return {str(p): (p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(root.rglob("*"))}
 
@@ -48,8 +40,7 @@ async def set_value(screen: Any, path: str, value: str) -> None:
 
 async def test_the_plan_says_what_cannot_run_and_why_and_writes_nothing(opened: Any, with_files: Path) -> None:
     before = snapshot(with_files)
-    async with opened(with_files, size=(80, 24)) as screen:
-        await screen.press("2")
+    async with opened(with_files, size=(80, 24), at="2") as screen:
         await screen.shows("rerun first", "BLOCKED 20", "disk", "$ processCcd.py")
         await screen.press("right_square_bracket")
         await screen.shows("BLOCKED")
@@ -58,8 +49,7 @@ async def test_the_plan_says_what_cannot_run_and_why_and_writes_nothing(opened: 
 
 
 async def test_the_filter_of_the_plan_takes_data_ids_and_actions(opened: Any, with_files: Path) -> None:
-    async with opened(with_files) as screen:
-        await screen.press("2")
+    async with opened(with_files, at="2") as screen:
         await screen.shows("BLOCKED 20")
         await screen.press("slash")
         await screen.type("ccd=16 filter=HSC-I")
@@ -157,8 +147,7 @@ async def test_the_plan_is_written_to_a_file(
     opened: Any, with_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    async with opened(with_files) as screen:
-        await screen.press("2")
+    async with opened(with_files, at="2") as screen:
         await screen.shows("BLOCKED 20")
         await screen.press("w")
         await screen.shows("Wrote 20 rows")
@@ -168,8 +157,7 @@ async def test_the_plan_is_written_to_a_file(
 
 
 async def test_read_only_runs_nothing(opened: Any, with_files: Path) -> None:
-    async with opened(with_files, read_only=True) as screen:
-        await screen.press("2")
+    async with opened(with_files, read_only=True, at="2") as screen:
         await screen.shows("BLOCKED 20")
         await screen.press("x")
         await screen.shows("--read-only")
@@ -178,8 +166,7 @@ async def test_read_only_runs_nothing(opened: Any, with_files: Path) -> None:
 
 
 async def test_a_rerun_is_chosen_named_or_chained(opened: Any, with_files: Path) -> None:
-    async with opened(with_files) as screen:
-        await screen.press("2")
+    async with opened(with_files, at="2") as screen:
         await screen.shows("rerun first")
         await screen.press("r")
         await screen.shows("Write to which rerun?", "reads from")
@@ -204,8 +191,7 @@ async def test_a_disk_that_is_too_small_is_said_and_asked_about(
     opened: Any, with_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("safelight.processccd.planner._free_bytes", lambda path: 1_500_000)
-    async with opened(with_files) as screen:
-        await screen.press("2")
+    async with opened(with_files, at="2") as screen:
         await screen.shows("RUN 0")
         screen.app.screen.plan(
             RunRequest(with_files, "bare", id_text="visit=903986 ccd=16", config=dict(item.split("=") for item in BARE))
@@ -222,8 +208,7 @@ async def test_a_disk_that_is_too_small_is_said_and_asked_about(
 
 
 async def test_n_in_the_plan_goes_through_what_its_last_filter_selects(opened: Any, with_files: Path) -> None:
-    async with opened(with_files) as screen:
-        await screen.press("2")
+    async with opened(with_files, at="2") as screen:
         await screen.shows("BLOCKED 20")
         await screen.press("slash")
         await screen.type("ccd=100")

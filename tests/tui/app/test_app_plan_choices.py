@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,6 @@ from safelight_tui.session.session import id_text
 from safelight_tui.widgets.config_files import check_files
 
 BARE = {f"isr.do{kind}": "False" for kind in ("Bias", "Dark", "Flat", "Defect")} | {"doCalibrate": "False"}
-
-
-@pytest.fixture
-def with_files(repository: Path, make_raw_files: Callable[[Path], None]) -> Path:
-    make_raw_files(repository)
-    return repository
 
 
 def typed_into_a_shell(line: str) -> list[str]:
@@ -62,8 +56,7 @@ def same(first: Plan, second: Plan) -> bool:
 
 
 async def test_ccds_left_out_are_neither_counted_nor_in_the_command(opened: Any, with_files: Path) -> None:
-    async with opened(with_files) as screen:
-        await screen.press("2")
+    async with opened(with_files, at="2") as screen:
         await screen.shows("BLOCKED 20")
         await screen.press("g", "space", "space")
         await screen.shows("BLOCKED 18 OUT 2", "2 left out")
@@ -96,8 +89,7 @@ async def test_ccds_left_out_are_neither_counted_nor_in_the_command(opened: Any,
 async def test_ccds_marked_bad_in_triage_are_shown_and_left_out_by_a_key(opened: Any, with_files: Path) -> None:
     bad = {"visit": 903988, "ccd": 16}
     MarkJournal(with_files / "rerun" / "first", "ann").mark([bad], "bad")
-    async with opened(with_files) as screen:
-        await screen.press("2")
+    async with opened(with_files, at="2") as screen:
         await screen.shows("BLOCKED 20")
         await screen.press("b")
         await screen.shows("BLOCKED 19 OUT 1")
@@ -232,10 +224,9 @@ def test_every_command_typed_into_a_shell_gives_the_same_plan(
 
 
 @pytest.fixture
-def odd_place(repository: Path, make_raw_files: Callable[[Path], None]) -> Path:
+def odd_place(with_files: Path) -> Path:
     """The repository at a place that wants quotes."""
-    make_raw_files(repository)
-    root = repository.rename(repository.parent / 'an "odd" $place; it\'s')
+    root = with_files.rename(with_files.parent / 'an "odd" $place; it\'s')
     (root / "it's a file.py").write_text("config.isr.doLinearize = False\n")
     return root
 

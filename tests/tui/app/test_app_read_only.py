@@ -77,8 +77,7 @@ async def test_marks_runs_and_files_inside_are_refused_with_a_sentence(
     opened: Any, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(repository)
-    async with opened(repository, read_only=True) as screen:
-        await screen.press("6")
+    async with opened(repository, read_only=True, at="6") as screen:
         await screen.shows("903986")
         for key, title in (("+", "Good"), ("-", "Bad"), ("=", "Look"), (";", "Comment"), ("u", "Undo"), ("x", "Run")):
             name = {"+": "plus", "-": "minus", "=": "equals_sign", ";": "semicolon"}.get(key, key)

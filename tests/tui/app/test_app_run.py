@@ -61,8 +61,7 @@ async def test_a_run_started_elsewhere_is_shown_in_the_focal_plane(
     opened: Any, repository: Path, begin: Callable[..., Any], process: Any, logs: RunLogs, size: tuple[int, int]
 ) -> None:
     play(begin(CCDS, process.pid))
-    async with opened(repository, size=size) as screen:
-        await screen.press("3")
+    async with opened(repository, size=size, at="3") as screen:
         await screen.shows("rerun first   running   2/4 D1 F1", "016D", "022F", "100i", ".72", "visit 1/2")
         await screen.press("right_square_bracket")  # from the CCD at work, nothing follows; back to the failure
         await screen.press("left_square_bracket")
@@ -81,8 +80,7 @@ async def test_problems_are_gone_through_over_all_visits(
     last = {"visit": 904014, "ccd": 1}
     failure = {"step": "read", "code": "RAW_EMPTY", "message": "It is empty.", "hint": ""}
     journal.write(events.CcdFinished, ccd="visit=904014 ccd=1", data_id=last, status="failed", failure=failure)
-    async with opened(repository) as screen:
-        await screen.press("3")
+    async with opened(repository, at="3") as screen:
         await screen.shows("rerun first   running   3/4 D1 F2")
         for visit, ccd, code in ((904014, 1, "RAW_EMPTY"), (903986, 22, "NO_FLAT"), (904014, 1, "RAW_EMPTY")):
             await screen.press("right_square_bracket")
@@ -104,8 +102,7 @@ async def test_a_camera_of_one_ccd_has_a_list_in_place_of_a_focal_plane(
     assert len(cells) == 1
     monkeypatch.setattr("safelight_tui.runs.camera.camera_cells", lambda instrument: cells)
     play(begin(CCDS, process.pid))
-    async with opened(repository, size=size) as screen:
-        await screen.press("3")
+    async with opened(repository, size=size, at="3") as screen:
         await screen.shows("visit ccd state", "fwhm_arcsec", "0.72", "failed", "NO_FLAT: There is no flat")
         assert not screen.app.screen.query_one("#run-plane").display
         assert screen.app.focused.id == "run-table"
@@ -170,8 +167,7 @@ async def test_the_focal_plane_is_coloured_by_a_metric(
 async def test_runs_are_switched(opened: Any, repository: Path, begin: Callable[..., Any], process: Any) -> None:
     begin(CCDS, process.pid)
     begin(CCDS[:1], process.pid, run="20260102T000000.000Z-2")
-    async with opened(repository) as screen:
-        await screen.press("3")
+    async with opened(repository, at="3") as screen:
         await screen.shows("0/1", "+1 live: o")
         await screen.press("o")
         await screen.shows("Runs, wherever they were started", "0/4")
@@ -208,8 +204,7 @@ async def test_a_run_whose_logs_are_gone_says_so(
 ) -> None:
     play(begin(CCDS, process.pid))
     shutil.rmtree(repository / "rerun" / "first" / "logs", ignore_errors=True)
-    async with opened(repository) as screen:
-        await screen.press("3")
+    async with opened(repository, at="3") as screen:
         await screen.shows("no log of this CCD")
         await screen.press("4")
         await screen.shows("no log")
@@ -217,8 +212,7 @@ async def test_a_run_whose_logs_are_gone_says_so(
 
 async def test_nothing_was_run_yet(opened: Any, repository: Path) -> None:
     shutil.rmtree(repository / "rerun")
-    async with opened(repository, size=(80, 24)) as screen:
-        await screen.press("3")
+    async with opened(repository, size=(80, 24), at="3") as screen:
         await screen.shows("nothing was run in this repository yet")
         await screen.press("P", "R", "m", "o", "ctrl+g", "enter", "4")
         await screen.shows("nothing was run in this repository yet")

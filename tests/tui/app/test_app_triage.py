@@ -23,8 +23,7 @@ def marks_of(repository: Path) -> MarkJournal:
 
 
 async def test_metrics_states_and_details_are_shown(opened: Any, repository: Path) -> None:
-    async with opened(repository) as screen:
-        await screen.press("6")
+    async with opened(repository, at="6") as screen:
         await screen.shows("3 of 3 CCDs  first", ">903986   16 HSC-I", "27.100", "NO_FLAT", "FEW_STARS")
         assert "D" in next(line for line in screen.picture.splitlines() if ">903986   16" in line)
         await screen.press("j")
@@ -32,8 +31,7 @@ async def test_metrics_states_and_details_are_shown(opened: Any, repository: Pat
 
 
 async def test_words_narrow_and_wrong_words_say_so(opened: Any, repository: Path) -> None:
-    async with opened(repository) as screen:
-        await screen.press("6")
+    async with opened(repository, at="6") as screen:
         await screen.shows("3 of 3")
         await screen.press("slash")
         await screen.type("fwhm_arcsec>0.9")
@@ -50,8 +48,7 @@ async def test_words_narrow_and_wrong_words_say_so(opened: Any, repository: Path
 
 
 async def test_a_mark_is_written_seen_and_taken_back(opened: Any, repository: Path) -> None:
-    async with opened(repository) as screen:
-        await screen.press("6")
+    async with opened(repository, at="6") as screen:
         await screen.shows("3 of 3")
         await screen.press("minus")
         await screen.shows("1 CCD marked bad")
@@ -59,9 +56,7 @@ async def test_a_mark_is_written_seen_and_taken_back(opened: Any, repository: Pa
         assert marks is not None
         assert marks.verdict == "bad"
         await screen.settle(lambda: "D -" in screen.picture)
-        await screen.press("semicolon")
-        await screen.type("satellite [bold]trail")
-        await screen.press("enter")
+        await screen.enter("satellite [bold]trail", at="semicolon")
         await screen.shows("satellite [bold]trail")
         await screen.press("u")
         await screen.shows("Taken back on 1 CCD")
@@ -74,8 +69,7 @@ async def test_a_mark_is_written_seen_and_taken_back(opened: Any, repository: Pa
 
 async def test_marks_of_another_observer_appear_and_both_are_kept(opened: Any, repository: Path) -> None:
     other = MarkJournal(repository / "rerun" / "first", "someone-else")
-    async with opened(repository) as screen:
-        await screen.press("6")
+    async with opened(repository, at="6") as screen:
         await screen.shows("3 of 3")
         other.mark([CCD_16], "good")
         await screen.press("minus")
@@ -87,8 +81,7 @@ async def test_marks_of_another_observer_appear_and_both_are_kept(opened: Any, r
 
 
 async def test_nothing_is_marked_when_read_only(opened: Any, repository: Path) -> None:
-    async with opened(repository, read_only=True) as screen:
-        await screen.press("6")
+    async with opened(repository, read_only=True, at="6") as screen:
         await screen.shows("3 of 3")
         await screen.press("minus")
         await screen.shows("--read-only")
@@ -96,8 +89,7 @@ async def test_nothing_is_marked_when_read_only(opened: Any, repository: Path) -
 
 
 async def test_visits_sorting_and_plots_over_the_night(opened: Any, repository: Path) -> None:
-    async with opened(repository) as screen:
-        await screen.press("6")
+    async with opened(repository, at="6") as screen:
         await screen.shows("3 of 3")
         await screen.press("t")
         await screen.shows("2 of 2 visits", "2 1F")
@@ -111,8 +103,7 @@ async def test_visits_sorting_and_plots_over_the_night(opened: Any, repository: 
 
 
 async def test_the_plot_says_why_there_is_none(opened: Any, repository: Path) -> None:
-    async with opened(repository) as screen:
-        await screen.press("6")
+    async with opened(repository, at="6") as screen:
         await screen.shows("There is no srcMatchFull")
         await screen.press("j")
         await screen.shows("No flat HSC-I.")
@@ -121,8 +112,7 @@ async def test_the_plot_says_why_there_is_none(opened: Any, repository: Path) ->
 async def test_rows_in_view_are_written_to_a_file_never_over_another(
     opened: Any, repository: Path, tmp_path: Path
 ) -> None:
-    async with opened(repository) as screen:
-        await screen.press("6")
+    async with opened(repository, at="6") as screen:
         await screen.shows("3 of 3")
         for name in ("rows.csv", "rows.ecsv", "ids.txt", "night.md"):
             await screen.press("w", "ctrl+u")
@@ -141,8 +131,7 @@ async def test_rows_in_view_are_written_to_a_file_never_over_another(
 async def test_what_is_exported_selects_the_same_ccds_on_the_command_line(
     opened: Any, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with opened(repository) as screen:
-        await screen.press("6")
+    async with opened(repository, at="6") as screen:
         await screen.shows("3 of 3")
         await screen.press("minus", "slash")
         await screen.type("!caveats")
@@ -242,8 +231,7 @@ async def test_two_reruns_are_compared_ccd_by_ccd(opened: Any, repository: Path)
 
 
 async def test_plan_takes_the_chosen_ccds_and_ids_are_copied(opened: Any, repository: Path) -> None:
-    async with opened(repository) as screen:
-        await screen.press("6")
+    async with opened(repository, at="6") as screen:
         await screen.shows("3 of 3")
         copied: list[str] = []
         screen.app.controller.copy = lambda text, what="": copied.append(text)
@@ -257,7 +245,6 @@ async def test_plan_takes_the_chosen_ccds_and_ids_are_copied(opened: Any, reposi
 
 async def test_a_rerun_without_a_readable_ledger_gives_a_sentence(opened: Any, repository: Path) -> None:
     (repository / "rerun" / "first" / ".safelight" / "datasets.sqlite3").write_bytes(b"no database" * 100)
-    async with opened(repository) as screen:
-        await screen.press("6")
+    async with opened(repository, at="6") as screen:
         await screen.settle()
         assert "Traceback" not in screen.picture

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.gen2 import Frame, add_frames
 
 from safelight.butler.butler import Butler
 from safelight.errors import DataIdError, EmptySelection
@@ -114,13 +115,11 @@ def test_a_wrong_metric_is_named_at_its_place(repository: Path) -> None:
     assert error.value.span == (9, 23)
 
 
-def test_new_frames_are_added_and_replaced_ones_are_not_counted_twice(
-    repository: Path, add_frames: Callable[..., None]
-) -> None:
+def test_new_frames_are_added_and_replaced_ones_are_not_counted_twice(repository: Path) -> None:
     loader = CatalogueLoader(Butler(repository).registry)
     *_, before = loader.read()
     assert list(loader.read()) == []
-    add_frames(repository, [(904020, 3, "HSC-Z", "2013-11-03")])
+    add_frames(repository, [Frame(904020, 3, "HSC-Z", "2013-11-03")])
     *_, after = loader.read()
     assert (len(after), len(before)) == (len(before) + 1, before.size)
     connection = sqlite3.connect(repository / "registry.sqlite3")
@@ -173,10 +172,8 @@ def test_facets_go_into_the_expression_and_out_again(repository: Path) -> None:
     assert found[STATUS, "caveat"].count == 1
 
 
-def test_a_field_with_blanks_and_markup_is_completed_and_selected(
-    repository: Path, add_frames: Callable[..., None]
-) -> None:
-    add_frames(repository, [(905000, 1, "HSC-G", "2014-01-01")], field="[bold]M 31")
+def test_a_field_with_blanks_and_markup_is_completed_and_selected(repository: Path) -> None:
+    add_frames(repository, [Frame(905000, 1, "HSC-G", "2014-01-01", field="[bold]M 31")])
     catalogue = load(repository)
     candidate = complete("field=[", 7, catalogue).candidates[0][0]
     assert names(catalogue, f"field={candidate}") == ["visit=905000 ccd=1"]

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from safelight.butler.repository import create_repository
+from tests.support.gen2 import Frame, make_registry
 
 START = "import sys; from safelight.commands.main import main; sys.exit(main({arguments!r}))"
 Start = Callable[..., Any]
@@ -21,22 +20,12 @@ Start = Callable[..., Any]
 
 def make(root: Path, fields: tuple[str, ...] = ("STRIPE82L",)) -> Path:
     """A repository whose registry knows two frames of each field; there are no files."""
-    create_repository(root, "hsc")
-    connection = sqlite3.connect(root / "registry.sqlite3")
-    with connection:
-        connection.execute(
-            "CREATE TABLE raw (id integer primary key autoincrement, field text, visit int, ccd int, pointing int,"
-            " filter text, dateObs text, taiObs text, expTime double, dataType text, unique(visit, ccd))"
-        )
-        for number, field in enumerate(fields):
-            for ccd in (16, 22):
-                connection.execute(
-                    "INSERT INTO raw (field, visit, ccd, pointing, filter, dateObs, taiObs, expTime, dataType)"
-                    " VALUES (?, ?, ?, 671, 'HSC-I', '2013-11-02', '2013-11-02', 30.0, 'OBJECT')",
-                    (field, 903986 + 2 * number, ccd),
-                )
-    connection.close()
-    return root
+    frames = (
+        Frame(903986 + 2 * number, ccd, "HSC-I", "2013-11-02", 671, field)
+        for number, field in enumerate(fields)
+        for ccd in (16, 22)
+    )
+    return make_registry(root, frames)
 
 
 @pytest.fixture
