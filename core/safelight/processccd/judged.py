@@ -7,9 +7,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from safelight.processccd.alarms import ringing_rows
+from safelight.processccd.outliers import outliers_of_ccds
 from safelight.processccd.report import COLUMNS, render_report, report_rows
 
 if TYPE_CHECKING:
@@ -17,18 +16,10 @@ if TYPE_CHECKING:
     from safelight.processccd.ledger import RecordedCcd
     from safelight.processccd.marks import MarkBook
 
-__all__ = ["EXPORT_FORMATS", "ExportFormat", "id_text", "judged_rows", "outlier_scores", "render_export"]
+__all__ = ["EXPORT_FORMATS", "ExportFormat", "id_text", "judged_rows", "render_export"]
 
 ExportFormat = Literal["id", "csv", "ecsv"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = ("id", "csv", "ecsv")
-
-OUTLIER_SIGMAS = 5.0
-"""Robust standard deviations from the median of its filter beyond which a metric is an outlier."""
-LEAST_FOR_OUTLIERS = 6
-"""CCDs of one filter below which no outlier is told."""
-
-#: Times and memory of a computer are no quality of a CCD.
-_NOT_JUDGED = ("seconds_isr", "seconds_characterize", "seconds_calibrate", "seconds_io", "peak_rss_mb")
 
 
 def judged_rows(ccds: Iterable[RecordedCcd], book: MarkBook, alarms: Sequence[Alarm] = ()) -> list[dict[str, Any]]:
@@ -49,7 +40,7 @@ def judged_rows(ccds: Iterable[RecordedCcd], book: MarkBook, alarms: Sequence[Al
         empty = {column.name: None for column in COLUMNS}
         rows.append({**marks.data_id, "status": "absent", "caveats": "", "code": "", "message": "", **empty})
         rows[-1] |= _of_marks(marks)
-    for row, names, ringing in zip(rows, _outliers(rows), ringing_rows(rows, alarms), strict=True):
+    for row, names, ringing in zip(rows, outliers_of_ccds(rows), ringing_rows(rows, alarms), strict=True):
         row["outliers"] = names
         row["alarms"] = ringing
     return rows
@@ -66,39 +57,6 @@ def _of_marks(marks: Any) -> dict[str, Any]:
         "observers": " ".join(marks.users),
         "marked": marks.time,
     }
-
-
-def outlier_scores(values: Sequence[float | None], groups: Sequence[Any], least_scatter: float = 1e-12) -> list[float]:
-    """Distance of each value from the median of its group, in robust standard deviations (1.4826 times the median
-    absolute deviation, but at least `least_scatter`); NaN where there is no value or the group is too small to tell.
-    """
-    scores = np.full(len(values), np.nan)
-    numbers = np.array([np.nan if value is None else float(value) for value in values], np.float64)
-    for group in dict.fromkeys(groups):
-        members = np.array([one == group for one in groups], np.bool_) & np.isfinite(numbers)
-        if np.count_nonzero(members) < LEAST_FOR_OUTLIERS:
-            continue
-        inside = numbers[members]
-        middle = float(np.median(inside))
-        scatter = max(1.4826 * float(np.median(np.abs(inside - middle))), least_scatter)
-        scores[members] = (inside - middle) / scatter
-    result: list[float] = scores.tolist()
-    return result
-
-
-def _outliers(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Names of the metrics in which each row stands apart from those of its filter."""
-    groups = [row.get("filter") for row in rows]
-    found: list[list[str]] = [[] for _ in rows]
-    for column in COLUMNS:
-        if column.name in _NOT_JUDGED:
-            continue
-        # Values that all but agree scatter by their last digit shown.
-        scores = outlier_scores([row.get(column.name) for row in rows], groups, 0.5 * 10.0**-column.decimals)
-        for place, score in enumerate(scores):
-            if abs(score) > OUTLIER_SIGMAS:
-                found[place].append(column.name)
-    return [tuple(names) for names in found]
 
 
 def id_text(data_ids: Iterable[Mapping[str, Any]]) -> str:

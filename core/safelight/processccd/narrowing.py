@@ -5,7 +5,7 @@ All words must hold. A word is
 * a comparison of a metric with a number: ``NAME<1``, ``<=``, ``>``, ``>=``, ``=``, ``!=``; a CCD without the metric
   fails every comparison;
 * a status (``done``, ``caveats``, ``failed``, ``absent`` …) or a verdict (``good``, ``bad``, ``look``, ``marked``,
-  ``disputed``), ``outlier``, or ``alarm`` (beyond a threshold of the settings);
+  ``disputed``), ``outlier`` (see `safelight.processccd.outliers`), or ``alarm`` (beyond a threshold of the settings);
 * anything else: text that occurs in the status, a caveat, a failure's code or message, or a comment, case ignored.
 
 An exclamation mark in front negates a word; ``^`` joins alternatives: ``bad^look``.

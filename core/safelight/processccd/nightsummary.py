@@ -11,6 +11,7 @@ from typing import Any
 
 from safelight.processccd.markdown import cell, some, table
 from safelight.processccd.nighthours import clock, hours_lines, visit_seconds
+from safelight.processccd.outliers import COMPARED_WITH
 
 __all__ = ["night_summary"]
 
@@ -137,7 +138,7 @@ def _outliers(rows: Iterable[Row]) -> str:
             lines.append([_name(row), cell(row.get("filter")), ", ".join(named)])
     if not lines:
         return ""
-    return "## Far from the others of their filter\n\n" + table(["CCD", "filter", "what"], lines, left=3)
+    return f"## Outliers: far from {COMPARED_WITH}\n\n" + table(["CCD", "filter", "what"], lines, left=3)
 
 
 def _marks(rows: Iterable[Row]) -> str:

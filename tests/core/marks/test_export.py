@@ -18,7 +18,7 @@ from safelight.caveats import Caveat
 from safelight.commands.main import main
 from safelight.dataid import parse
 from safelight.errors import DataIdError
-from safelight.processccd.judged import id_text, judged_rows, outlier_scores, render_export
+from safelight.processccd.judged import id_text, judged_rows, render_export
 from safelight.processccd.ledger import OutcomeLedger
 from safelight.processccd.marks import MarkJournal
 from safelight.processccd.narrowing import parse_narrowing
@@ -87,17 +87,6 @@ def test_words_that_cannot_be_understood_say_where(words: str, start: int) -> No
     with pytest.raises(DataIdError) as caught:
         parse_narrowing(words, METRICS)
     assert caught.value.span == (start, len(words))
-
-
-def test_outlier_scores_agree_with_astropy_and_need_a_group() -> None:
-    from astropy.stats import mad_std
-
-    rng = np.random.default_rng(2)
-    values = rng.normal(10.0, 1.0, 50).tolist()
-    scores = outlier_scores([*values, None, 3.0], [*["a"] * 51, "b"])
-    expected = (np.array(values) - np.median(values)) / mad_std(values)
-    np.testing.assert_allclose(scores[:50], expected, rtol=1e-4)
-    assert np.isnan(scores[50:]).all()
 
 
 def test_id_text_selects_exactly_its_ccds() -> None:

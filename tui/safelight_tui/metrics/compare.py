@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from safelight.processccd.judged import outlier_scores
 from safelight.processccd.narrowing import Narrowing
+from safelight.processccd.outliers import outlier_scores
 from safelight.processccd.report import COLUMNS
 from safelight_tui.terminal.text import number
 from safelight_tui.widgets.table_model import Cell, Column

@@ -193,11 +193,16 @@ def _comparable(value: Any) -> tuple[bool, Any]:
 
 
 def by_visit(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """One row a visit: medians of the metrics, counts of states and verdicts; an outlier of any CCD is the visit's."""
+    """One row a visit: medians of the metrics, counts of states and verdicts; outliers are those of visits."""
+    from safelight.processccd.outliers import outliers_of_visits
+
     groups: dict[Any, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.get("visit"), []).append(row)
-    return [_visit(members) for members in groups.values()]
+    visits = [_visit(members) for members in groups.values()]
+    for visit, names in zip(visits, outliers_of_visits(visits), strict=True):
+        visit["outliers"] = names
+    return visits
 
 
 def _visit(rows: Sequence[Row]) -> dict[str, Any]:
@@ -212,7 +217,6 @@ def _visit(rows: Sequence[Row]) -> dict[str, Any]:
     summary["code"] = " ".join(dict.fromkeys(str(row["code"]) for row in rows if row.get("code")))
     summary["comment"] = "; ".join(dict.fromkeys(str(row["comment"]) for row in rows if row.get("comment")))
     summary["alarms"] = tuple(dict.fromkeys(text for row in rows for text in row.get("alarms", ())))
-    summary["outliers"] = tuple(dict.fromkeys(name for row in rows for name in row.get("outliers", ())))
     for name in _SHORT:
         values = [float(row[name]) for row in rows if row.get(name) is not None]
         summary[name] = median(values) if values else None

@@ -11,6 +11,7 @@ from textual.events import Resize
 from textual.widget import Widget
 
 from safelight.errors import SafelightError
+from safelight.processccd.outliers import COMPARED_WITH
 from safelight_tui.actions import ACTIONS
 from safelight_tui.marks.reading import Judged, read_judged, read_signature
 from safelight_tui.metrics.detail import detail_lines
@@ -37,9 +38,9 @@ class TriageScreen(JudgingScreen):
 
     MODE = "triage"
     PURPOSE = (
-        "judge the results of a rerun. Table of metrics (! is far from the others of its filter, A beyond an "
-        "alarm; D done, V with caveats, F failed; + good, - bad, = look again, ? disputed), a plot, details of the CCD "
-        "under the cursor."
+        f"judge the results of a rerun. Table of metrics (! is far from {COMPARED_WITH}; a visit with ! is far from "
+        "the other visits of its filter; A is beyond an alarm; D done, V with caveats, F failed; + good, - bad, "
+        "= look again, ? disputed), a plot, details of the CCD under the cursor."
     )
     BINDINGS = ACTIONS.bindings("searching", "data_ids", "triage", "following")
     NUMBERS = METRICS
