@@ -23,7 +23,7 @@ from safelight.errors import ProcessingError
 from safelight.exposure import SkyWcs
 from safelight.refcats import ReferenceCatalog
 
-__all__ = ["MatchedStars", "WcsSolution", "fit_wcs"]
+__all__ = ["MatchedStars", "WcsSolution", "fit_wcs", "within_the_catalog"]
 
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
@@ -249,8 +249,8 @@ def _choose_degree(
 ) -> tuple[PolynomialFit, FloatArray]:
     """The fit of the lowest degree whose cross-validation is within a standard error of the best, and its residuals.
 
-    One that differs from the best by no more than the catalogue's common errors does, too. With a degree in `rough`,
-    the fit of that degree, as far as the stars support it, without cross-validation.
+    One that differs from the best by no more than the catalogue's common errors do, too. With a degree in `rough`, the
+    fit of that degree, as far as the stars support it, without cross-validation.
     """
     fitter = config.wcsFitter
     folds = assign_folds(ids, fitter.numFolds if len(ids) < MANY_STARS else min(fitter.numFolds, 5))
@@ -281,16 +281,23 @@ def _choose_degree(
     for k in range(best):
         excess = losses[k] - losses[best]
         if excess.mean() <= excess.std() / np.sqrt(len(excess)) or (
-            fits[k].degree > 0 and _apart(fits[k], fits[best], data) <= systematic_mas / 1000.0
+            fits[k].degree > 0 and within_the_catalog(fits[k], fits[best], data, systematic_mas / 1000.0)
         ):
             return fits[k], crossed[k]
     return fits[best], crossed[best]
 
 
-def _apart(one: PolynomialFit, other: PolynomialFit, data: FitData) -> float:
-    """Rms difference of two corrections over the stars, arcsec per axis."""
-    first, second = (np.stack(fit.correction.at(data.xi, data.eta)) for fit in (one, other))
-    return float(np.sqrt(np.mean((first - second) ** 2)))
+def within_the_catalog(lower: PolynomialFit, higher: PolynomialFit, data: FitData, systematic: float) -> bool:
+    """Whether two corrections differ over the stars by no more than noise and the catalogue's common errors make them.
+
+    `systematic` is the rms of these per axis, arcsec; where there are none, noise is for cross-validation to judge. The
+    difference of nested least-squares fits has the difference of their variances.
+    """
+    if systematic <= 0:
+        return False
+    one, other = (np.stack(fit.correction.at(data.xi, data.eta)) for fit in (lower, higher))
+    noise = float(np.mean(higher.variance_at(data.xi, data.eta) - lower.variance_at(data.xi, data.eta)))
+    return float(np.mean((one - other) ** 2)) <= systematic**2 + max(noise, 0.0)
 
 
 def _supported_degrees(n_stars: int, max_order: int) -> list[int]:

@@ -10,6 +10,8 @@ import pytest
 
 from safelight.calibrate import CalibrateConfig, run
 from safelight.calibrate.config import AstrometricLoaderConfig
+from safelight.calibrate.polynomial_fit import FitData, fit_polynomial
+from safelight.calibrate.wcs_fit import within_the_catalog
 
 
 @pytest.mark.parametrize(("systematic_mas", "bends"), [(0.0, True), (8.0, False)])
@@ -26,3 +28,23 @@ def test_a_bend_within_the_common_errors_of_the_catalogue_is_not_the_cameras(
     result = run(replace(scene.exposure), scene.src, bent, None, config, scene.instrument, wcs_origin=scene.origin)
     assert (result.metadata["astrometry"]["correctionDegree"] > 1) == bends
     assert np.isfinite(result.metrics["wcs_error_mas"])
+
+
+def test_noise_alone_makes_nested_fits_differ_by_the_difference_of_their_variances() -> None:
+    rng = np.random.default_rng(5)
+    n, sigma = 120, 0.02  # arcsec
+    ratios = []
+    for _ in range(60):
+        xi, eta = rng.uniform(-300.0, 300.0, (2, n))
+        variance = np.full(n, sigma**2)
+        data = FitData(xi, eta, *rng.normal(0.0, sigma, (2, n)), variance, variance)
+        fits = [
+            fit_polynomial(data, degree, 300.0, scatter_floor=0.0, clip_sigma=10.0, rounds=1, scatter=0.0)
+            for degree in (1, 3)
+        ]
+        low, high = (np.stack(fit.correction.at(xi, eta)) for fit in fits)
+        expected = (fits[1].variance_at(xi, eta) - fits[0].variance_at(xi, eta)).mean()
+        ratios.append(np.mean((high - low) ** 2) / expected)
+        assert within_the_catalog(*fits, data, 5.0 * sigma)
+        assert not within_the_catalog(*fits, data, 0.0)
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.15)  # 14 numbers each: 0.05 expected
