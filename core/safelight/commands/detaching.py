@@ -25,12 +25,19 @@ def run_detached(options: TaskOptions) -> int:
         NO_OUTPUT: neither a rerun nor an output is named.
     """
     from safelight.butler.roots import resolve_roots
+    from safelight.commands.taskrun import nothing_to_retry, prepare, select
     from safelight.processccd.detached import start
     from safelight.processccd.logout import logout_safety
 
     output = resolve_roots(options.input, rerun=options.rerun, output=options.output, calib=options.calib).output
     if output is None:
         raise UsageError("NO_OUTPUT", "There is nowhere to write.", "Give --rerun NAME or --output PATH.")
+    if options.failed:
+        task = prepare(options)
+        idle = nothing_to_retry(task, select(task))
+        if idle:
+            print(f"safelight: {idle}", file=sys.stderr)
+            return 0
     safety = logout_safety()
     if safety.warning:
         print(f"safelight: {safety.warning}", file=sys.stderr)

@@ -7,7 +7,7 @@ import logging
 import shutil
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from safelight.processccd.planner import PlanWatch
     from safelight.processccd.runner import RunSummary
 
-__all__ = ["PreparedTask", "prepare", "run_task"]
+__all__ = ["PreparedTask", "nothing_to_retry", "prepare", "run_task", "select"]
 
 
 class PreparedTask:
@@ -101,6 +101,10 @@ def run_task(
         # Not before everything else on the command line has been found right.
         clobber_output(task.butler)
         task = prepare(options)
+    idle = nothing_to_retry(task, rows)
+    if idle:
+        print(f"processCcd INFO: {idle}", file=sys.stderr)
+        return 0
     with profiled(options.profile):
         return execute(task, rows, command_line, listener)
 
@@ -165,6 +169,22 @@ def select(task: PreparedTask, warn: Callable[[str], None] | None = None) -> lis
     if not rows and empty is not None:
         raise empty
     return list(rows.values())
+
+
+def nothing_to_retry(task: PreparedTask, rows: Iterable[dict[str, Any]]) -> str:
+    """The sentence to be said, instead of beginning a run, where --failed finds no failure; empty where it does."""
+    if not task.options.failed:
+        return ""
+    from safelight.processccd.ledger import OutcomeLedger
+    from safelight.processccd.outcome import ccd_key
+
+    output = task.butler.require_output()
+    wanted = {ccd_key(row) for row in rows}
+    with OutcomeLedger(output) as ledger:
+        if any(ccd.failure is not None and ccd_key(ccd.data_id) in wanted for ccd in ledger.ccds()):
+            return ""
+    where = f"rerun {task.options.rerun.rpartition(':')[2]}" if task.options.rerun else str(output)
+    return f"Nothing that is selected ({len(wanted)} CCDs) has failed in {where}: no run was started."
 
 
 def _warn(sentence: str) -> None:

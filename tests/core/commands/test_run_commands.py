@@ -197,3 +197,15 @@ def test_a_failure_is_retried_detached(call: Any, listing: Path) -> None:
     runs = json.loads(call(main, "runs", listing, "--all", "--format", "json").out)
     assert [run["total"] for run in runs] == [4, 4]
     assert "--failed" in runs[1]["command_line"]
+
+
+@pytest.mark.parametrize("detach", [(), ("--detach",)])
+def test_a_retry_of_nothing_says_so_and_starts_nothing(
+    call: Any, listing: Path, journal: JournalWriter, detach: tuple[str, ...]
+) -> None:
+    end(journal)
+    result = call(main, "retry", listing, "--rerun", "first", *detach)
+    assert (result.code, result.out) == (0, "")
+    assert "Nothing that is selected (33 CCDs) has failed in rerun first: no run was started." in result.err
+    (run,) = json.loads(call(main, "runs", listing, "--all", "--format", "json").out)
+    assert run["run"] == RUN
