@@ -81,9 +81,11 @@ class SmallVisit:
     only: dict[int, int] = field(default_factory=dict)  # CCD -> stars that it shows, of all that the catalogue has
     dimmed: dict[int, float] = field(default_factory=dict)  # CCD -> magnitudes by which its stars are fainter
     shifted: dict[int, tuple[float, float]] = field(default_factory=dict)  # CCD -> pixels by which its stars are moved
+    doubled: dict[int, tuple[float, float]] = field(default_factory=dict)  # CCD -> pixels to a brighter ghost of each
+    flats_apart: tuple[int, ...] = ()  # CCDs whose flats are not of the set of the others
 
     def write(self, folder: Path) -> list[Path]:
-        """Camera file, catalogue and raw frames in `folder`; the raw frames."""
+        """Camera file, catalogue, flats and raw frames in `folder`; the raw frames."""
         from astropy.io import fits
 
         (folder / "sixpack.yaml").write_text(CAMERA)
@@ -101,6 +103,12 @@ class SmallVisit:
             }  # fmt: skip
             frames.append(folder / f"raw-{ccd}.fits")
             fits.writeto(frames[-1], image, fits.Header(list(cards.items())), overwrite=True)
+            cards = {
+                "OBSTYPE": "flat", "CALIB_ID": f"filter=r calibDate=2024-03-01 calibVersion=test ccd={ccd}",
+                "FLATSET": f"alone {ccd}" if ccd in self.flats_apart else "together",
+            }  # fmt: skip
+            ones = np.ones((SIZE, SIZE), np.float32)
+            fits.writeto(folder / f"flat-{ccd}.fits", ones, fits.Header(list(cards.items())), overwrite=True)
         return frames
 
     def _sky(self, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
@@ -122,6 +130,9 @@ class SmallVisit:
         flux = SECONDS * 10 ** (0.4 * (ZEROPOINT - self.dimmed.get(ccd, 0.0) - magnitude))
         for k in inside:
             draw_star(image, x[k] + dx, y[k] + dy, flux[k])
+            if ccd in self.doubled:
+                to_x, to_y = self.doubled[ccd]
+                draw_star(image, x[k] + to_x, y[k] + to_y, 1.5 * flux[k])
         noisy = rng.poisson(image) + rng.normal(0, 5.0, image.shape)
         return np.clip(np.round(noisy), 0, 65535).astype(np.uint16)
 
@@ -160,13 +171,14 @@ def prepare(visit: SmallVisit, folder: Path) -> Path:
     columns = ("ra_name=ra", "dec_name=dec", "mag_column_list=['r']")
     frames_line = ("ingest", "images", root, *frames, "--instrument", folder / "sixpack.yaml")
     stars_line = ("ingest", "refcat", root, folder / "stars.csv", "--name", "stars", "-c", *columns)
-    for line in (frames_line, stars_line):
+    flats_line = ("ingest", "calibs", root, *sorted(folder.glob("flat-*.fits")), "--validity", 30)
+    for line in (frames_line, stars_line, flats_line):
         assert safelight([str(word) for word in line]) == 0
     return root
 
 
-#: There are no masters: nothing but the stars is in the frames.
-PLAIN = ("-c", "isr.doFlat=False", "isr.doDark=False", "isr.doBias=False")
+#: There are no masters but flats of ones, which say that they were built together.
+PLAIN = ("-c", "isr.doDark=False", "isr.doBias=False")
 
 
 # ---- spoiled CCDs: 2 shows three stars, 4 is dimmed by 50 mmag, 5 looks 2 arcsec beside its place -----------------
@@ -222,6 +234,22 @@ def test_the_flags_say_by_how_much(spoiled: Path) -> None:
     message = next(caveat.message for caveat in ccds[4].caveats if caveat.code == "VISIT_ZEROPOINT_JUMP")
     assert "mmag" in message
     assert "sigma" in message
+
+
+def test_a_ccd_that_is_truly_elsewhere_keeps_its_wcs_and_the_log_says_that_no_better_was_found(spoiled: Path) -> None:
+    (journal,) = journals(spoiled / "rerun" / "first")
+    heard = [event for event in JournalReader(journal).read() if getattr(event, "ccd", "") == "visit=101 ccd=5"]
+    assert [event.kind for event in heard].count("ccd-started") == 2
+    assert [event.kind for event in heard].count("ccd-finished") == 1
+    assert isinstance(heard[-1], events.CcdJudged), "no screen may go on showing it at work"
+    said = [event.message for event in heard if isinstance(event, events.LogRecorded)]
+    assert any(
+        "Its first result stays. No better WCS was found at the place that the visit gives" in one for one in said
+    )
+    butler = Butler(spoiled, rerun="first")
+    wcs = butler.get("calexp", visit=101, ccd=5).wcs
+    true_x, true_y = wcs.sky_to_pixel(*true_wcs(butler.instrument, 5).pixel_to_sky(250.0, 250.0))
+    assert (float(true_x), float(true_y)) == pytest.approx((250.0, 254.0), abs=0.05)
 
 
 def test_a_ccd_with_three_stars_is_solved_from_its_neighbours_within_the_error_it_claims(spoiled: Path) -> None:
@@ -366,3 +394,34 @@ def test_of_a_clean_visit_nothing_is_flagged_and_of_a_single_ccd_nothing_is_kept
     kept = json.loads(visit_file(root / "rerun" / "one", 101).read_text())
     assert kept["wcs"]["agreeing"] == 3
     assert kept["wcs"]["rotation_deg"] == pytest.approx(TURN, abs=0.002)
+
+
+def test_a_ccd_that_was_matched_to_ghosts_is_solved_again_at_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = prepare(SmallVisit(seed=7, ccds=(0, 1, 2), stars_per_ccd=35, doubled={2: (0.0, 9.0)}), tmp_path)
+    capsys.readouterr()
+    assert run(root, "first") == 0
+    ccd = recorded(root, "first")[2]
+    assert error_mas(root, "first", 2) < 2.0 * ccd.metrics["wcs_error_mas"]
+    assert "WCS_FOUND_BY_VISIT" in codes(ccd)
+    assert not {"VISIT_WCS_OFF", "VISIT_ZEROPOINT_JUMP"} & codes(ccd)
+    kept = json.loads(visit_file(root / "rerun" / "first", 101).read_text())
+    assert kept["ccds"]["visit=101 ccd=2"]["visit_wcs_distance_mas"] < 100.0
+    assert "Its first WCS was 4.51 arcsec off" in capsys.readouterr().err
+    assert safelight(["check", str(root)]) == 0
+
+
+def test_zeropoints_behind_flats_without_a_common_level_are_not_doubted_but_named_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dimmed = {0: 0.3, 2: -0.2}  # as flats of their own would have it
+    root = prepare(SmallVisit(seed=5, ccds=(0, 2, 4), dimmed=dimmed, flats_apart=(0, 2, 4)), tmp_path)
+    capsys.readouterr()
+    assert run(root, "apart") == 0
+    assert not any(codes(one) for one in recorded(root, "apart").values())
+    said = capsys.readouterr().err
+    assert said.count("The zeropoints of the 3 CCDs of a visit were not compared, for flats that are built apart") == 1
+    assert run(root, "none", "--id", "ccd=0^2", "-c", "isr.doFlat=False") == 0
+    assert not any(codes(one) for one in recorded(root, "none").values())
+    assert "were not compared, for without flats each CCD has a level of its own" in capsys.readouterr().err

@@ -17,9 +17,10 @@ from safelight.calibrate.quality import WcsQuality, judge_wcs
 from safelight.calibrate.repeating import repeating
 from safelight.calibrate.selection import SourceList, select_sources
 from safelight.calibrate.wcs_fit import WcsSolution, fit_wcs
+from safelight.calibrate.wcs_metrics import wcs_metrics
 from safelight.caveats import Caveat
 from safelight.errors import ProcessingError
-from safelight.exposure.wcs import TanSipWcs, angular_separation, render_tan_sip
+from safelight.exposure.wcs import TanSipWcs, render_tan_sip
 from safelight.instruments.model import Instrument
 from safelight.refcats import ReferenceCatalog
 
@@ -124,7 +125,7 @@ def solve_astrometry(
         )
     wcs = render_tan_sip(solution.wcs, width, height, fitter.renderTolerance)
     caveats += _rendering(wcs, solution.pixel_scale, fitter.renderTolerance)
-    metrics = _metrics(solution, quality, first, shape)
+    metrics = wcs_metrics(solution, quality, first, shape, solution.wcs.alignment.rotation_deg)
     metadata = _metadata(solution, match, quality, first, wcs, len(catalog))
     metadata |= {"scaleError": departure.scale_error, "bendPixels": departure.bend_pixels}
     return Astrometry(wcs, solution, match, quality, sources, metrics, caveats, metadata)
@@ -159,22 +160,6 @@ def brightness(catalog: ReferenceCatalog) -> FloatArray:
         return np.zeros(len(catalog))
     fluxes = np.stack([np.nan_to_num(flux, nan=0.0) for flux in catalog.flux_njy.values()])
     return np.asarray(fluxes.max(axis=0), dtype=np.float64)
-
-
-def _metrics(solution: WcsSolution, quality: WcsQuality, first: FirstWcs, shape: tuple[int, int]) -> dict[str, float]:
-    centre = (np.array([(shape[1] - 1) / 2]), np.array([(shape[0] - 1) / 2]))
-    ra, dec = solution.wcs.pixel_to_sky(*centre)
-    offset = angular_separation(ra, dec, first.plane.ra_deg, first.plane.dec_deg)
-    return {
-        "wcs_matches": float(quality.n_matches),
-        "wcs_rms_mas": quality.rms_mas,
-        "wcs_reserved_median_mas": quality.reserved_median_mas,
-        "wcs_error_mas": quality.error_mas,
-        "wcs_offset_arcsec": float(offset[0]) * 3600.0,
-        "wcs_rotation_deg": solution.wcs.alignment.rotation_deg,
-        "wcs_cv_rms_px": quality.cv_rms_px,
-        "n_associated": float(len(solution.stars.source)),
-    }
 
 
 def _metadata(

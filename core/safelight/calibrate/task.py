@@ -18,9 +18,9 @@ from safelight.calibrate.photometry import Photometry, solve_photometry
 from safelight.calibrate.plane import FloatArray
 from safelight.calibrate.result import METRICS, CalibrateResult
 from safelight.calibrate.support import judge_support, measure_support
+from safelight.calibrate.visit_attempt import solve_again
 from safelight.calibrate.visit_photometry import zeropoint_from_visit
 from safelight.calibrate.visit_prior import VisitPrior
-from safelight.calibrate.visit_solution import solve_from_visit
 from safelight.caveats import Caveat
 from safelight.errors import ProcessingError
 from safelight.exposure import Exposure, SkyWcs
@@ -90,9 +90,9 @@ def run(
     Raises
     ------
     ProcessingError
-        ``NO_POINTING``, ``TOO_FEW_STARS``, ``WCS_NO_MATCH``, ``WCS_UNSUPPORTED``, ``WCS_AGAINST_VISIT`` and, of the
-        zeropoint,
-        ``NO_PHOTOMETRIC_CATALOG``, ``TOO_FEW_PHOTOMETRIC_STARS``, ``NO_REFERENCE_BAND``, ``NO_COLOR_TERM``, unless
+        ``NO_POINTING``, ``TOO_FEW_STARS``, ``WCS_NO_MATCH``, ``WCS_UNSUPPORTED``, ``WCS_AGAINST_VISIT``,
+        ``VISIT_NO_BETTER`` and, of the zeropoint, ``NO_PHOTOMETRIC_CATALOG``, ``TOO_FEW_PHOTOMETRIC_STARS``,
+        ``NO_REFERENCE_BAND``, ``NO_COLOR_TERM``, unless
         `requireAstrometry` or `requirePhotoCal` make them caveats.
     """
     report = progress or (lambda stage: None)
@@ -163,7 +163,8 @@ def _astrometry(
             )
             return first, None
         if visit is not None and visit.model is not None:
-            return first, solve_from_visit(src, exposure.shape, first, catalog, visit.model, config)
+            detector = exposure.detector_id
+            return first, solve_again(src, exposure.shape, first, catalog, visit, config, instrument, detector)
         return first, solve_astrometry(src, exposure.shape, first, catalog, config, instrument)
     except ProcessingError as error:
         if config.requireAstrometry and config.doAstrometry:

@@ -18,7 +18,9 @@ class VisitConfig(StepConfig):
         True, description="compare the CCDs of a visit: WCS with one pointing of the camera, zeropoints with each other"
     )
     doSolve: bool = Field(
-        True, description="solve CCDs that failed for lack of stars from the WCS of their neighbours (needs doJudge)"
+        True,
+        description="solve CCDs that failed for lack of stars, and again those that are off their place, from their "
+        "neighbours' WCSs (needs doJudge)",
     )
     wcsTolerance: Annotated[float, Field(gt=0, le=1000)] = Field(
         0.5,
@@ -26,7 +28,9 @@ class VisitConfig(StepConfig):
         "scatter by more than twice this per axis contradict each other",
     )
     wcsSigma: Annotated[float, Field(ge=2, le=100)] = Field(
-        5.0, description="VISIT_WCS_OFF beyond this many standard deviations of the CCD's place in the camera"
+        5.0,
+        description="VISIT_WCS_OFF beyond this many standard deviations of the CCD's place in the camera, in a visit "
+        "of 100 CCDs; fewer CCDs are as seldom off by chance at less: 4.3 of three CCDs",
     )
     wcsScatter: Annotated[float, Field(gt=0, le=100)] = Field(
         0.1,
@@ -39,10 +43,17 @@ class VisitConfig(StepConfig):
         "zeropoints that scatter by more than twice this contradict each other",
     )
     zeropointSigma: Annotated[float, Field(ge=2, le=100)] = Field(
-        5.0, description="VISIT_ZEROPOINT_JUMP beyond this many standard deviations of the expected zeropoint"
+        4.75,
+        description="VISIT_ZEROPOINT_JUMP beyond this many standard deviations of the expected zeropoint, in a visit "
+        "of 100 CCDs; fewer CCDs are as seldom off by chance at less: 4 of three CCDs",
     )
     zeropointScatter: Annotated[float, Field(gt=0, le=10)] = Field(
         0.005,
         description="mag; scatter of the CCDs' zeropoints (flats) that is assumed with the weight of two CCDs, until "
         "the visit's own CCDs show theirs",
+    )
+    zeropointGradient: Annotated[float, Field(gt=0, le=10)] = Field(
+        0.003,
+        description="mag; slope of the zeropoint from the middle of a visit's CCDs to the outermost that air and flats "
+        "leave (one standard deviation); a steeper one is believed where five CCDs or more show it",
     )

@@ -1,4 +1,4 @@
-"""What a visit's other CCDs tell one that could not be calibrated alone."""
+"""What a visit's other CCDs tell one that is tried a second time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from safelight.calibrate.visit_wcs import CameraModel
 
-__all__ = ["VisitPrior"]
+__all__ = ["FirstResult", "VisitPrior"]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstResult:
+    """A WCS that is off its place in the camera: a second one must be better supported to replace it."""
+
+    matches: int  # stars that it was fitted to
+    distance_mas: float  # from its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +25,6 @@ class VisitPrior:
     zeropoint_mag: float = float("nan")  # magnitude of 1 ADU/s; NaN: nothing can be expected
     zeropoint_error_mag: float = float("nan")
     zeropoint_ccds: int = 0  # CCDs behind it
+    tolerance_arcsec: float = 0.0  # a WCS nearer than this to the model's agrees with the visit, whatever the errors
+    n_sigma: float = 5.0  # … or nearer than so many standard deviations
+    first: FirstResult | None = None  # None: the CCD failed alone

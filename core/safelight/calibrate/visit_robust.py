@@ -15,6 +15,7 @@ from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from safelight.calibrate.plane import FloatArray
 
@@ -27,6 +28,7 @@ ROUNDS = 20
 LOST = 25.0  # loss, in squared standard deviations, beyond which a CCD is simply wrong
 SINGULAR = 1e10  # condition number, of equations with a unit diagonal, that determine nothing
 FEWEST_THAT_SCATTER = 3
+REFERENCE_CCDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Problem:
     axes: int  # the m numbers belong to this many axes, one after the other
     group: int  # CCDs that together determine the parameters
     least: int  # CCDs that must agree for this model to be tried
+    precision: FloatArray  # (p,) inverse variance of each parameter about 0 that is known beforehand; 0: nothing is
 
     def __len__(self) -> int:
         return len(self.data)
@@ -83,7 +86,7 @@ class Rules:
     """When a CCD is off, in the units of the data."""
 
     tolerance: float  # never nearer than this
-    n_sigma: float
+    n_sigma: float  # nor by fewer standard deviations, of `REFERENCE_CCDS`
     scatter: float  # prior of the common scatter …
     weight: float = 2.0  # … that counts as so many numbers
 
@@ -91,6 +94,10 @@ class Rules:
     def most_scatter(self) -> float:
         """CCDs that seem to scatter more about one model do not follow it."""
         return 2.0 * self.tolerance
+
+    def sigmas(self, n: int) -> float:
+        """Standard deviations beyond which one of `n` CCDs is as seldom as one of `REFERENCE_CCDS` beyond `n_sigma`."""
+        return float(-ndtri(min(ndtr(-self.n_sigma) * REFERENCE_CCDS / n, 0.01)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,28 +141,77 @@ def select_model(problems: Sequence[Problem], rules: Rules) -> Agreement:
 
 def fit_agreeing(problem: Problem, rules: Rules) -> Agreement:
     """Find the CCDs that follow one model, fit them, and compare every CCD with the fit to the others."""
-    scatter = rules.scatter
-    agree = _start(problem, rules)
+    judged = _judged(problem, _start(problem, rules), rules.scatter, rules)
     seen: set[bytes] = set()
     for _ in range(ROUNDS):
-        residual, prediction = _left_out(problem, agree, scatter)
-        scatter = _scatter(problem, agree, problem.distance(residual), prediction, scatter, rules)
-        residual, prediction = _left_out(problem, agree, scatter)
-        distance = problem.distance(residual)
-        sigma = np.sqrt(prediction + problem.own_variance(scatter))
-        new = distance <= np.maximum(rules.tolerance, rules.n_sigma * sigma)
-        settled = np.array_equal(new, agree) or new.tobytes() in seen
-        seen.add(agree.tobytes())
-        if not settled:
-            agree = new
-        if settled or 2 * int(agree.sum()) <= len(agree):  # without a majority nobody can be believed
+        if not judged.majority or judged.agree.tobytes() in seen:  # without a majority nobody can be believed
             break
-    loss = np.minimum(distance**2 / problem.own_variance(rules.scatter), LOST)
-    loss[~np.isfinite(prediction)] = LOST
-    parameters, covariance = _solve(*(part[agree].sum(axis=0, keepdims=True) for part in _normal(problem, scatter)))
+        seen.add(judged.agree.tobytes())
+        if judged.settled:
+            judged = _challenged(problem, judged, rules)
+        else:
+            judged = _judged(problem, judged.near, judged.scatter, rules)
+    return _agreement(problem, judged, rules)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Every CCD against the fit to the others that agree."""
+
+    agree: BoolArray  # who was believed
+    near: BoolArray  # who lies near the fit to these
+    scatter: float
+    residual: FloatArray  # (n, m)
+    prediction: FloatArray  # (n,) variance of the fit to the others
+    distance: FloatArray
+    sigma: FloatArray
+
+    @property
+    def settled(self) -> bool:
+        return bool(np.array_equal(self.agree, self.near))
+
+    @property
+    def majority(self) -> bool:
+        return 2 * int(self.near.sum()) > len(self.near)
+
+
+def _judged(problem: Problem, agree: BoolArray, scatter: float, rules: Rules) -> _Judged:
+    residual, prediction = _left_out(problem, agree, scatter)
+    scatter = _scatter(problem, agree, problem.distance(residual), prediction, scatter, rules)
+    residual, prediction = _left_out(problem, agree, scatter)
+    distance = problem.distance(residual)
     sigma = np.sqrt(prediction + problem.own_variance(scatter))
+    near = distance <= np.maximum(rules.tolerance, rules.sigmas(len(problem)) * sigma)
+    return _Judged(agree, near, scatter, residual, prediction, distance, sigma)
+
+
+def _challenged(problem: Problem, judged: _Judged, rules: Rules) -> _Judged:
+    """The CCD that is farthest from the others is judged by the scatter of these: its own must not excuse it."""
+    pull = np.where(judged.agree, judged.distance / judged.sigma, 0.0)
+    worst = int(np.argmax(pull))
+    others = judged.agree.copy()
+    others[worst] = False
+    without = _judged(problem, others, rules.scatter, rules)
+    return without if without.majority and not without.near[worst] else judged
+
+
+def _agreement(problem: Problem, judged: _Judged, rules: Rules) -> Agreement:
+    agree, own = judged.near, problem.own_variance(rules.scatter)
+    loss = np.minimum(judged.distance**2 / own, LOST)
+    loss[~np.isfinite(judged.prediction)] = LOST
+    matrix, vector = _normal(problem, judged.scatter)
+    known = np.diag(problem.precision)
+    parameters, covariance = _solve((known + matrix[agree].sum(axis=0))[None], vector[agree].sum(axis=0)[None])
     return Agreement(
-        problem, agree, parameters[0], covariance[0], scatter, distance, sigma, loss, residual.mean(axis=1)
+        problem,
+        agree,
+        parameters[0],
+        covariance[0],
+        judged.scatter,
+        judged.distance,
+        judged.sigma,
+        loss,
+        difference=judged.residual.mean(axis=1),
     )
 
 
@@ -192,16 +248,17 @@ def _left_out(problem: Problem, agree: BoolArray, scatter: float) -> tuple[Float
     Where the others determine nothing, nothing can be said against a CCD: its residuals are 0, the variance infinite.
     """
     matrix, vector = _normal(problem, scatter)
-    inside = agree.astype(np.float64)
+    inside, known = agree.astype(np.float64), np.diag(problem.precision)
     parameters, covariance = _solve(
-        matrix[agree].sum(axis=0) - inside[:, None, None] * matrix, vector[agree].sum(axis=0) - inside[:, None] * vector
+        known + matrix[agree].sum(axis=0) - inside[:, None, None] * matrix,
+        vector[agree].sum(axis=0) - inside[:, None] * vector,
     )
-    known = np.isfinite(parameters).all(axis=1)
+    told = np.isfinite(parameters).all(axis=1)
     residual, variance = np.zeros_like(problem.data), np.full(len(problem), np.inf)
-    design = problem.design[known]
-    residual[known] = problem.data[known] - np.einsum("nmp,np->nm", design, parameters[known])
+    design = problem.design[told]
+    residual[told] = problem.data[told] - np.einsum("nmp,np->nm", design, parameters[told])
     share = problem.axes / problem.data.shape[1]
-    variance[known] = share * ((design @ covariance[known]) * design).sum(axis=(1, 2))
+    variance[told] = share * ((design @ covariance[told]) * design).sum(axis=(1, 2))
     return residual, variance
 
 
@@ -230,7 +287,7 @@ def _start(problem: Problem, rules: Rules) -> BoolArray:
         return np.ones(n, dtype=np.bool_)
     matrix, vector = _normal(problem, rules.scatter)
     groups = _groups(n, problem.group)
-    sums = matrix[groups].sum(axis=1)
+    sums = np.diag(problem.precision) + matrix[groups].sum(axis=1)
     usable = _determined(sums)
     groups, sums = groups[usable], sums[usable]
     if not len(groups):
@@ -244,7 +301,7 @@ def _start(problem: Problem, rules: Rules) -> BoolArray:
     score = np.sort(distance, axis=1)[:, min(near, n) - 1]
     best = int(np.argmin(score))
     sigma = np.sqrt(problem.own_variance(rules.scatter))
-    limit = np.maximum(np.maximum(rules.tolerance, rules.n_sigma * sigma), 3.0 * score[best])
+    limit = np.maximum(np.maximum(rules.tolerance, rules.sigmas(n) * sigma), 3.0 * score[best])
     return np.asarray(distance[best] <= limit)
 
 

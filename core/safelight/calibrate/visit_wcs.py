@@ -18,6 +18,7 @@ from safelight.calibrate.plane import FloatArray, TangentPlane
 from safelight.calibrate.visit_config import VisitConfig
 from safelight.calibrate.visit_robust import Agreement, Problem, Rules, fit_agreeing, select_model
 from safelight.exposure import SkyWcs
+from safelight.exposure.wcs import angular_separation
 
 __all__ = ["CameraModel", "CcdWcs", "VisitWcs", "judge_visit_wcs"]
 
@@ -53,6 +54,12 @@ class CameraModel:
     degree: int  # of the correction; 0: shift, rotation and scale
     scatter: float  # arcsec per axis, of CCDs about the model
     n_ccds: int
+
+    @property
+    def shift_arcsec(self) -> float:
+        """How far the camera looked from where its first WCSs say."""
+        before, after = self.first_plane, self.plane
+        return 3600.0 * float(angular_separation(before.ra_deg, before.dec_deg, after.ra_deg, after.dec_deg))
 
     def wcs(self, first: SkyWcs) -> CorrectedWcs:
         """The WCS of any CCD of the visit, from its first one."""
@@ -182,6 +189,7 @@ def _problem(
         axes=2,
         group=2 if degree == 0 else 3 if degree == 1 else _n_parameters(degree) // 4,
         least=LEAST_CCDS[degree],
+        precision=np.zeros(_n_parameters(degree)),
     )
 
 

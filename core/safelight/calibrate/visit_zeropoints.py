@@ -17,8 +17,18 @@ from safelight.calibrate.visit_robust import Agreement, Problem, Rules, select_m
 
 __all__ = ["VisitZeropoints", "judge_visit_zeropoints"]
 
-#: Terms -> CCDs that must agree for them, CCDs that determine them.
-MODELS = {1: (2, 1), 3: (5, 3), 4: (12, 4)}
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """A smooth field of zeropoints over the focal plane."""
+
+    terms: int  # 3: constant and gradient, 4: with a radial term
+    small: bool  # the gradient is as small as air and flats make it; else any
+    least: int  # CCDs that must agree for it
+    group: int  # CCDs that determine it
+
+
+MODELS = (_Model(3, True, 2, 1), _Model(3, False, 5, 3), _Model(4, False, 8, 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +79,21 @@ def judge_visit_zeropoints(
     radius = max(float(np.hypot(x - centre[0], y - centre[1]).max()), 1e-9)
     level = float(np.median(zeropoint))
     terms = _terms((x - centre[0]) / radius, (y - centre[1]) / radius)
+    known = 1.0 / config.zeropointGradient**2
     problems = [
         Problem(
-            design=terms[:, None, :number],
+            design=terms[:, None, : model.terms],
             data=(zeropoint - level)[:, None],
             common=np.zeros(len(x)),
             single=np.asarray(error, dtype=np.float64) ** 2,
             common_growth=0.0,
             single_growth=1.0,
             axes=1,
-            group=group,
-            least=least,
+            group=model.group,
+            least=model.least,
+            precision=np.array([0.0, known, known, 0.0][: model.terms]) * model.small,
         )
-        for number, (least, group) in MODELS.items()
+        for model in MODELS
     ]
     rules = Rules(config.zeropointTolerance, config.zeropointSigma, config.zeropointScatter)
     fit = select_model(problems, rules)

@@ -17,7 +17,7 @@ from safelight.butler.atomic import atomic_path, writing_errors
 from safelight.butler.butler import Butler
 from safelight.calibs.config import BuildConfig, Kind
 from safelight.calibs.master import Progress, build_bias, build_dark, build_flat, build_master
-from safelight.calibs.mosaic import mosaic_scales
+from safelight.calibs.mosaic import SET_CARD, mosaic_scales, mosaic_sets
 from safelight.errors import DatasetNotFound, ProcessingError, SafelightError, UsageError
 from safelight.exposure import MasterFrame
 from safelight.exposure.fits import read_master, write_master
@@ -109,9 +109,9 @@ def build_masters(
                 else:
                     path = _register(butler, target, kind, ccd, master, validity_days, replace)
                     report.built.append(BuiltMaster(ccd, filter_name, len(group), path))
-        for flat, scale in _scaled(waiting):
+        for flat, level in _levelled(waiting):
             with _failures(report, kind, flat.ccd, flat.filter_name, progress):
-                path = _register(butler, target, kind, flat.ccd, flat.read(scale), validity_days, replace)
+                path = _register(butler, target, kind, flat.ccd, flat.read(level), validity_days, replace)
                 report.built.append(BuiltMaster(flat.ccd, flat.filter_name, len(flat.levels), path))
     return report
 
@@ -127,6 +127,14 @@ def _failures(report: BuildReport, kind: Kind, ccd: int, filter_name: str, progr
 
 
 @dataclass(frozen=True, slots=True)
+class _Level:
+    """The level of a CCD among those that were built together."""
+
+    scale: float
+    of_set: str
+
+
+@dataclass(frozen=True, slots=True)
 class _WaitingFlat:
     """A flat of median 1 on the disk, until the levels of all CCDs are known."""
 
@@ -136,13 +144,13 @@ class _WaitingFlat:
     path: Path
     header: dict[str, Any]
 
-    def read(self, scale: float) -> MasterFrame:
+    def read(self, level: _Level) -> MasterFrame:
         """The flat with its level in the mosaic."""
         master = read_master(self.path)
-        master.image *= np.float32(scale)
+        master.image *= np.float32(level.scale)
         if master.variance is not None:
-            master.variance *= np.float32(scale**2)
-        return replace_fields(master, header=self.header | {"CCDLEVEL": scale})
+            master.variance *= np.float32(level.scale**2)
+        return replace_fields(master, header=self.header | {"CCDLEVEL": level.scale, SET_CARD: level.of_set})
 
 
 def _put_aside(
@@ -155,14 +163,14 @@ def _put_aside(
     return _WaitingFlat(ccd, filter_name, levels, path, dict(master.header))
 
 
-def _scaled(waiting: Sequence[_WaitingFlat]) -> Iterator[tuple[_WaitingFlat, float]]:
+def _levelled(waiting: Sequence[_WaitingFlat]) -> Iterator[tuple[_WaitingFlat, _Level]]:
     """Each flat with the level of its CCD relative to the others of its filter."""
     for name in dict.fromkeys(flat.filter_name for flat in waiting):
         flats = [flat for flat in waiting if flat.filter_name == name]
         levels = {(visit, flat.ccd): level for flat in flats for visit, level in flat.levels.items()}
-        scales = mosaic_scales(levels)
+        scales, sets = mosaic_scales(levels), mosaic_sets(levels)
         for flat in flats:
-            yield flat, scales[flat.ccd]
+            yield flat, _Level(scales[flat.ccd], sets[flat.ccd])
 
 
 def _say(progress: Progress | None, line: str) -> None:

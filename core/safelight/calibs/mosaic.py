@@ -7,11 +7,15 @@ one sky level, as LSST's combination of flats does.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable, Mapping
 
 import numpy as np
 
-__all__ = ["mosaic_scales"]
+__all__ = ["SET_CARD", "mosaic_scales", "mosaic_sets"]
+
+#: Card of a master flat that names its set, as `mosaic_sets` does.
+SET_CARD = "FLATSET"
 
 
 def mosaic_scales(levels: Mapping[tuple[Hashable, int], float]) -> dict[int, float]:
@@ -40,6 +44,28 @@ def mosaic_scales(levels: Mapping[tuple[Hashable, int], float]) -> dict[int, flo
         response = np.exp(np.linalg.lstsq(design, logs, rcond=None)[0][len(exposures) :])
         scales.update(zip(ccds, (response / response.mean()).tolist(), strict=True))
     return scales
+
+
+def mosaic_sets(levels: Mapping[tuple[Hashable, int], float]) -> dict[int, str]:
+    """A name for the set whose levels each CCD shares: only within one can zeropoints of CCDs be compared.
+
+    It is made of the exposures and CCDs, so that the same frames give the same name again.
+
+    Parameters
+    ----------
+    levels : as in `mosaic_scales`
+
+    Returns
+    -------
+    dict
+        CCD -> 16 hexadecimal digits.
+    """
+    names: dict[int, str] = {}
+    for group in _related(levels):
+        text = "\n".join(sorted(f"{exposure!r} {ccd}" for exposure, ccd in group))
+        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        names |= {ccd: name for _, ccd in group}
+    return names
 
 
 def _related(levels: Mapping[tuple[Hashable, int], float]) -> list[list[tuple[Hashable, int]]]:

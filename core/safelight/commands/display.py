@@ -131,8 +131,13 @@ class TerminalDisplay(PlainDisplay):
             self._progress.update(self._tasks[event.ccd], completed=done, description=f"{event.ccd} {event.stage}")
         elif isinstance(event, events.CcdFinished):
             self._progress.advance(self._all)
-            if event.ccd in self._tasks:
-                self._progress.remove_task(self._tasks.pop(event.ccd))
+            self._put_away(event.ccd)
+        elif isinstance(event, events.CcdJudged):  # ends the second attempt of a CCD that was done
+            self._put_away(event.ccd)
+
+    def _put_away(self, ccd: str) -> None:
+        if ccd in self._tasks:
+            self._progress.remove_task(self._tasks.pop(ccd))
 
     def _print(self, line: str) -> None:
         self._progress.console.print(line, markup=False, soft_wrap=True)

@@ -12,13 +12,12 @@ import platform
 import signal
 import threading
 import time
-import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from safelight.errors import ProcessingError
 from safelight.processccd import events
@@ -26,13 +25,11 @@ from safelight.processccd.ccd import job_of
 from safelight.processccd.control import ControlReader, Request
 from safelight.processccd.executor import Control, Executor, Job
 from safelight.processccd.interrupts import interrupts
-from safelight.processccd.journal import JournalWriter, journal_folder
 from safelight.processccd.liveness import HEARTBEAT_S
-from safelight.processccd.logs import RunLogs, log_folder
 from safelight.processccd.outcome import CcdOutcome, Failure, ccd_key
 from safelight.processccd.provenance import Provenance, provenance_path
-from safelight.processccd.secondattempts import SecondAttempts
-from safelight.processccd.visitjudge import JUDGE_CODES
+from safelight.processccd.visitround import VisitRound
+from safelight.processccd.voice import Listener, RunVoice
 from safelight.processes import process_mark
 
 if TYPE_CHECKING:
@@ -46,8 +43,6 @@ CONTROL_POLL_S = 0.5
 #: Whoever starts a run may name it, so that he knows where to look for it.
 RUN_NAME_VARIABLE = "SAFELIGHT_RUN_NAME"
 EXIT_FAILED, EXIT_CANCELLED = 1, 130
-
-Listener = Callable[[events.Event], None]
 
 
 def new_run_name() -> str:
@@ -88,19 +83,16 @@ class Runner:
         self.run_name = provenance.run
         self._ledger = ledger
         self._provenance = provenance
-        self._listener = listener
         self._raise_failures = raise_failures
-        self._visits = visits
-        self._second = SecondAttempts()
-        self._said: dict[Any, str] = {}  # of visits
+        self._voice = RunVoice(plan.output, self.run_name, listener)
+        self._visits = VisitRound(
+            plan, ledger, self.run_name, self._voice, visits, self._amended, raise_failures=raise_failures
+        )
         self._outcomes: list[CcdOutcome] = []
         self._running: dict[str, Job] = {}
         self._control = Control()
         self._interruption_said = False
         self._requests_seen = False
-        self._lock = threading.Lock()  # the heartbeat's thread writes the journal too
-        self._journal = JournalWriter(journal_folder(plan.output) / f"{self.run_name}.jsonl")
-        self._logs = RunLogs(log_folder(plan.output, self.run_name))
 
     def execute(self, executor: Executor, control: Control) -> RunSummary:
         """Run everything that the plan says; an exception of the executor ends the run and passes through."""
@@ -119,7 +111,7 @@ class Runner:
         except KeyboardInterrupt:
             exit_code = EXIT_CANCELLED
         finally:
-            self._give_up(self._second.abandon())
+            self._give_up(self._visits.abandon())
             self._report_cancelled()
             self._end(exit_code, time.monotonic() - began)
         return RunSummary(self.run_name, exit_code, self._counts(), self._outcomes)
@@ -129,101 +121,58 @@ class Runner:
     def started(self, job: Job, worker: int) -> None:
         """A CCD is taken up."""
         self._running[job.key] = job
-        self._note(job.key, f"begun in process {worker}")
-        self._emit(events.CcdStarted(time=time.time(), ccd=job.key, data_id=job.data_id, worker=worker))
+        self._voice.note(job.key, f"begun in process {worker}")
+        self._voice.emit(events.CcdStarted(time=time.time(), ccd=job.key, data_id=job.data_id, worker=worker))
 
     def stage(self, job: Job, name: str) -> None:
         """A CCD enters a stage."""
-        self._note(job.key, f"stage {name}")
-        self._emit(events.StageStarted(time=time.time(), ccd=job.key, stage=name))
+        self._voice.note(job.key, f"stage {name}")
+        self._voice.emit(events.StageStarted(time=time.time(), ccd=job.key, stage=name))
         self._notice_interruption()
         if self._control.abort and self._control.inline:
             raise KeyboardInterrupt  # the only way out of a task in this thread; signals reach the main thread only
 
     def log(self, job: Job, level: int, component: str, message: str) -> None:
         """A CCD has something to say."""
-        self._record(job.key, level, component, message)
+        self._voice.record(job.key, level, component, message)
 
     def finished(self, job: Job, outcome: CcdOutcome) -> None:
         """A CCD is over: ledger first, then the journal, so that who reads the journal finds the ledger ahead of it."""
         self._running.pop(job.key, None)
         self._notice_interruption()
         if outcome.traceback:
-            self._logs.attach(outcome.key, outcome.traceback)
-        outcome = self._second.settled(outcome)
+            self._voice.logs.attach(outcome.key, outcome.traceback)
+        if self._visits.revise(outcome):
+            return
+        outcome = self._visits.settled(outcome)
         self._ledger.record(outcome, self.run_name, self.plan.config_hash)
         if outcome.metrics:
-            self._emit(events.MetricsMeasured(time=time.time(), ccd=outcome.key, values=dict(outcome.metrics)))
-        if self._may_be_solved(outcome):
-            self._hold(outcome)
-        else:
+            self._voice.emit(events.MetricsMeasured(time=time.time(), ccd=outcome.key, values=dict(outcome.metrics)))
+        if not self._visits.hold(outcome):
             self._close(outcome)
             self._raise_if_asked(outcome)
-        if self._visits is not None and self._visits.over(outcome.key, outcome.data_id):
-            self._judge(outcome.data_id["visit"])
+        self._visits.over(outcome)
 
-    # Visits: judged when their CCDs are over; those that lacked stars are tried again with what the others know.
+    # Visits: judged when their CCDs are over; some are tried again with what the others know.
 
-    def _may_be_solved(self, outcome: CcdOutcome) -> bool:
-        if self._visits is None or self._second.begun(outcome.key) or self._raise_failures:
-            return False
-        return self._visits.solvable(outcome)
-
-    def _hold(self, outcome: CcdOutcome) -> None:
-        assert outcome.failure is not None
-        self._second.hold(outcome)
-        self._note(
-            outcome.key, f"failed alone: {outcome.failure.message} [{outcome.failure.code}]; waits for its visit"
-        )
-        self._emit(events.StageStarted(time=time.time(), ccd=outcome.key, stage="visit"))
-
-    def _judge(self, visit: Any) -> None:
-        try:
-            judged = self._visits.judge(visit) if self._visits is not None else None
-        except Exception as error:  # its CCDs are done all the same; what was not kept is judged by the next run
-            if self._raise_failures:
-                raise
-            self._say(logging.ERROR, f"visit={visit} could not be judged: {type(error).__name__}: {error}")
-            self._logs.attach("", traceback.format_exc())
-            return
-        if judged is None:
-            return
-        for problem in judged.judgement.problems:
-            self._say(logging.WARNING, problem)
-        said = "; ".join(judged.judgement.summary)
-        if said and self._said.get(visit) != said:
-            self._said[visit] = said
-            self._say(logging.INFO, f"visit={visit}: {said}")
-        for ccd in judged.amended:
-            self._tell_judged(ccd)
-        self._second.learn(judged.judgement.priors)
-        for key, why in judged.judgement.refusals.items():
-            self._note(key, f"cannot be solved from its visit: {why}")
-
-    def _tell_judged(self, ccd: RecordedCcd) -> None:
+    def _amended(self, ccd: RecordedCcd) -> None:
+        """The judgement of its visit has changed what a CCD of this run came to."""
         key = ccd_key(ccd.data_id)
         for outcome in self._outcomes:
             if outcome.key == key and outcome.status.startswith("done"):
                 outcome.status, outcome.caveats = ("done-with-caveats" if ccd.caveats else "done"), list(ccd.caveats)
                 self._provenance.add(outcome)
-        for caveat in ccd.caveats:
-            if caveat.code in JUDGE_CODES:
-                self._record(key, logging.WARNING, "processCcd", f"{caveat.code}: {caveat.message}")
-        self._logs.finish(key)
-        caveats = [asdict(caveat) for caveat in ccd.caveats]
-        self._emit(events.CcdJudged(time=time.time(), ccd=key, data_id=ccd.data_id, status=ccd.status, caveats=caveats))
 
     def _finish_visits(self, executor: Executor, control: Control) -> None:
-        """Judge visits that an earlier run left unjudged; try CCDs again that failed alone and that others can help."""
-        for visit in self._visits.idle() if self._visits is not None else ():
-            self._judge(visit)
-        self._give_up(self._second.helpless())
+        """Judge visits that an earlier run left unjudged; try CCDs again that others can help."""
+        self._visits.judge_idle()
+        self._give_up(self._visits.helpless())
         timed_out = any(outcome.failure and outcome.failure.code == "TIMEOUT" for outcome in self._outcomes)
-        jobs = [] if control.stop or timed_out else self._second.begin(self.plan.with_action("run"))
+        jobs = [] if control.stop or timed_out else self._visits.begin()
         if jobs:
             executor.run(jobs, self, control)
         for visit in dict.fromkeys(job.data_id["visit"] for job in jobs):
-            self._judge(visit)
+            self._visits.judge(visit)
 
     def _give_up(self, failures: list[CcdOutcome]) -> None:
         """Held failures that nothing can be done about are failures."""
@@ -242,7 +191,7 @@ class Runner:
     def _begin(self) -> None:
         provenance, plan = self._provenance, self.plan
         provenance.write(provenance_path(plan.output, self.run_name))
-        self._emit(
+        self._voice.emit(
             events.RunStarted(
                 time=time.time(),
                 run=self.run_name,
@@ -263,19 +212,18 @@ class Runner:
                 process=process_mark(os.getpid()),
             )
         )
-        self._say(logging.INFO, f"Running: {' '.join(provenance.command_line)}")
+        self._voice.say(logging.INFO, f"Running: {' '.join(provenance.command_line)}")
 
     def _end(self, exit_code: int, seconds: float) -> None:
         counts = self._counts()
         self._provenance.finish(exit_code, counts)
         self._provenance.write(provenance_path(self.plan.output, self.run_name))
-        self._emit(
+        self._voice.emit(
             events.RunFinished(
                 time=time.time(), run=self.run_name, exit_code=exit_code, counts=counts, seconds=round(seconds, 3)
             )
         )
-        self._journal.close()
-        self._logs.close()
+        self._voice.close()
 
     def _report_unrunnable(self) -> None:
         """CCDs that the plan skips or cannot run are over before they begin; the latter have failed."""
@@ -304,13 +252,13 @@ class Runner:
             hint = f" ({failure.hint})" if failure.hint else ""
             text = f"failed{where}: {failure.message} [{failure.code}]{hint}"
             if outcome.traceback and failure.code == "INTERNAL_ERROR":
-                text += f" {self._logs.path_of(outcome.key)}"
-            self._record(outcome.key, logging.ERROR, "processCcd", text)
+                text += f" {self._voice.logs.path_of(outcome.key)}"
+            self._voice.record(outcome.key, logging.ERROR, "processCcd", text)
         if outcome.status.startswith("done"):
-            self._note(outcome.key, f"{outcome.status} in {outcome.seconds:.1f} s")
+            self._voice.note(outcome.key, f"{outcome.status} in {outcome.seconds:.1f} s")
         for caveat in outcome.caveats:
-            self._record(outcome.key, logging.WARNING, "processCcd", f"{caveat.code}: {caveat.message}")
-        self._emit(
+            self._voice.record(outcome.key, logging.WARNING, "processCcd", f"{caveat.code}: {caveat.message}")
+        self._voice.emit(
             events.CcdFinished(
                 time=time.time(),
                 ccd=outcome.key,
@@ -321,7 +269,7 @@ class Runner:
                 seconds=round(outcome.seconds, 3),
             )
         )
-        self._logs.finish(outcome.key)
+        self._voice.logs.finish(outcome.key)
 
     def _exit_code(self, control: Control) -> int:
         if control.stop or control.abort:
@@ -336,26 +284,7 @@ class Runner:
             self._interruption_said = True
             if not self._requests_seen:
                 first = "the CCDs in hand are finished first; Ctrl+C again ends them now."
-                self._say(logging.WARNING, f"Interrupted: {'ending now.' if self._control.abort else first}")
-
-    def _note(self, key: str, message: str) -> None:
-        """For the log files only: the journal has an event of its own for it."""
-        self._logs.write(key, logging.INFO, "processCcd", message, time.time())
-
-    def _say(self, level: int, message: str) -> None:
-        self._record("", level, "processCcd", message)
-
-    def _record(self, key: str, level: int, component: str, message: str) -> None:
-        from safelight.processccd.logs import level_name
-
-        now = time.time()
-        self._logs.write(key, level, component, message, now)
-        self._emit(events.LogRecorded(time=now, ccd=key, level=level_name(level), component=component, message=message))
-
-    def _emit(self, event: events.Event) -> None:
-        with self._lock:
-            self._journal.write(event)
-        self._listener(event)
+                self._voice.say(logging.WARNING, f"Interrupted: {'ending now.' if self._control.abort else first}")
 
     @contextmanager
     def _heartbeat(self) -> Iterator[None]:
@@ -391,8 +320,7 @@ class Runner:
             failed=sum(outcome.status == "failed" for outcome in outcomes),
             paused=self._control.pause and not self._control.stop,
         )
-        with self._lock:
-            self._journal.write(pulse)
+        self._voice.write(pulse)
 
     def _obey(self, request: Request, runs_in: int) -> None:
         """Called in the heartbeat's thread; `runs_in` is the thread in which the run works."""
@@ -404,7 +332,6 @@ class Runner:
             control.stop = True
             control.abort = control.abort or request.word == "cancel-now"
         event = events.RunControlled(time=time.time(), request=request.word, by=request.by)
-        with self._lock:
-            self._journal.write(event)
+        self._voice.write(event)
         if control.abort and control.inline and runs_in == threading.main_thread().ident:
             signal.pthread_kill(runs_in, signal.SIGTERM)  # the task is in the middle of something

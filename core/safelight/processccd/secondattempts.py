@@ -1,4 +1,4 @@
-"""CCDs that failed alone for lack of stars: they wait for their visits and may be tried a second time."""
+"""CCDs that are tried a second time with what their visits know: failed alone for lack of stars, or off their place."""
 
 from __future__ import annotations
 
@@ -42,13 +42,22 @@ class SecondAttempts:
 
     def begin(self, planned: Iterable[PlannedCcd]) -> list[CcdJob]:
         """The jobs of the second attempts, in the order of the plan."""
-        jobs = [replace(job_of(ccd), visit=self._priors[ccd.key]) for ccd in planned if ccd.key in self._held]
+        jobs = [
+            replace(job_of(ccd), visit=self._priors[ccd.key])
+            for ccd in planned
+            if ccd.key in self._held or (self.is_revision(ccd.key) and ccd.raw is not None and ccd.action != "blocked")
+        ]
         self._begun = {job.key for job in jobs}
         return jobs
 
     def begun(self, key: str) -> bool:
         """Whether a CCD is, or was, in its second attempt."""
         return key in self._begun
+
+    def is_revision(self, key: str) -> bool:
+        """Whether the second attempt of a CCD may only improve a result that it has."""
+        prior = self._priors.get(key)
+        return key not in self._held and prior is not None and prior.first is not None
 
     def settled(self, outcome: CcdOutcome) -> CcdOutcome:
         """What a CCD comes to: if its second attempt failed too, its first failure, with what was tried."""

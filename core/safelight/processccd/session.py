@@ -24,9 +24,10 @@ from safelight.processccd.ledger import OutcomeLedger
 from safelight.processccd.overrides import flatten
 from safelight.processccd.pool import ProcessPool
 from safelight.processccd.provenance import Provenance
-from safelight.processccd.runner import Listener, Runner, RunSummary, new_run_name
+from safelight.processccd.runner import Runner, RunSummary, new_run_name
 from safelight.processccd.versions import package_versions
 from safelight.processccd.visitstage import VisitStage
+from safelight.processccd.voice import Listener
 
 if TYPE_CHECKING:
     from safelight.butler.butler import Butler

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from safelight.errors import SafelightError
@@ -34,6 +35,7 @@ class VisitMember:
     height: int
     fitted: SkyWcs | None  # None: it has no WCS of its own stars
     codes: set[str] = field(default_factory=set)
+    flats: str | None = None  # the flats that its own was built with; "": they do not say; None: it has no flat
 
     @property
     def key(self) -> str:
@@ -93,7 +95,7 @@ class VisitReader:
         fitted = None
         if ccd.status.startswith("done") and not codes & {FROM_VISIT["wcs"], "NO_ASTROMETRY"}:
             fitted = read_wcs(butler, data_id)
-        return VisitMember(ccd, first, width, height, fitted, codes)
+        return VisitMember(ccd, first, width, height, fitted, codes, _set_of_flats(ccd))
 
     def _comparable(self, members: list[VisitMember]) -> list[VisitMember]:
         """Those whose first WCSs come from one camera: of one origin, and of CCDs that have places of their own."""
@@ -107,6 +109,27 @@ class VisitReader:
             if len(places) < len(chosen):
                 return []
         return chosen
+
+
+def _set_of_flats(ccd: RecordedCcd) -> str | None:
+    """The name of the set of flats that a CCD's own belongs to, empty where it has none; None without a flat."""
+    for file in ccd.inputs:
+        if file.role == "flat":
+            return _name_of_set(file.path, file.size, file.mtime_ns)
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _name_of_set(path: str, size: int, mtime_ns: int) -> str:
+    """From the headers of a flat; it is read again when its size or time has changed."""
+    from safelight.calibs.mosaic import SET_CARD
+    from safelight.exposure.fits_files import open_fits
+
+    try:
+        with open_fits(path) as hdus:
+            return next((str(hdu.header[SET_CARD]) for hdu in hdus if SET_CARD in hdu.header), "")
+    except (SafelightError, OSError):
+        return ""  # gone since: what divided the CCD says no more
 
 
 def read_wcs(butler: Butler, data_id: dict[str, Any]) -> SkyWcs:

@@ -33,15 +33,25 @@ def judged(
 @pytest.mark.parametrize("n", [2, 3, 4, 6, 12, 100])
 def test_zeropoints_that_differ_by_their_errors_are_never_called_jumps(n: int) -> None:
     rng = np.random.default_rng(n)
-    assert sum(sum(judged(rng, n).off) for _ in range(40)) == 0
+    assert sum(sum(judged(rng, n).off) for _ in range(40)) <= 1  # of 4000 CCDs, one may lie beyond 4.75 sigma
 
 
-@pytest.mark.parametrize("n", [3, 4, 6, 12, 100])
+@pytest.mark.parametrize("n", [3, 4, 5, 6, 12, 100])
 @pytest.mark.parametrize("jump", [0.05, -0.05])
 def test_a_ccd_whose_zeropoint_jumps_by_50_mmag_is_found_and_no_other(n: int, jump: float) -> None:
     rng = np.random.default_rng(20 + n)
-    alone = sum(judged(rng, n, jumps={0: jump}).off == (True, *[False] * (n - 1)) for _ in range(40))
-    assert alone >= 36
+    draws = 40 if n < 100 else 10
+    alone = sum(judged(rng, n, jumps={0: jump}).off == (True, *[False] * (n - 1)) for _ in range(draws))
+    assert alone >= draws - 2
+
+
+@pytest.mark.parametrize("n", [3, 4, 5])
+def test_few_ccds_tell_a_jump_from_what_air_and_flats_leave(n: int) -> None:
+    rng = np.random.default_rng(60 + n)
+    calm = sum(any(judged(rng, n, gradient=0.006, radial=0.004).off) for _ in range(100))
+    found = sum(judged(rng, n, gradient=0.006, jumps={0: 0.05}).off[0] for _ in range(100))
+    assert calm <= 1
+    assert found >= 95
 
 
 def test_two_of_six_that_jump_are_found() -> None:

@@ -61,6 +61,8 @@ def test_masters_are_built_in_turn_and_found_by_the_frames_they_are_for(
     assert np.median(masters["dark"].image) == pytest.approx(0.05, abs=0.01)
     assert np.median(masters["flat"].image) == pytest.approx(1.0, abs=1e-3)
     assert "filter=g " in masters["flat"].header["CALIB_ID"]
+    sets = {built.filter_name: read_master(built.path).header["FLATSET"] for built in flats.built}
+    assert sets["g"] != sets["r"], "levels are those of one filter"
     assert flats.built[0].path == butler.find_calibration("flat", science).path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from safelight.calibs.mosaic import mosaic_scales
+from safelight.calibs.mosaic import mosaic_scales, mosaic_sets
 
 RESPONSE = {0: 1.2, 1: 1.0, 2: 0.5}
 
@@ -30,3 +30,12 @@ def test_ccds_without_a_common_exposure_are_scaled_apart() -> None:
 
 def test_nothing_gives_nothing() -> None:
     assert mosaic_scales({}) == {}
+
+
+def test_ccds_that_are_scaled_together_and_no_others_are_of_one_set() -> None:
+    levels = {("a", 0): 300.0, ("a", 1): 100.0, ("b", 1): 90.0, ("b", 2): 50.0, ("c", 3): 70.0, ("c", 4): 70.0}
+    sets = mosaic_sets(levels)
+    assert sets[0] == sets[1] == sets[2] != sets[3] == sets[4]
+    assert sets == mosaic_sets(dict(reversed(levels.items()))), "the same frames give the same name again"
+    less = {key: level for key, level in levels.items() if key[1] != 0}
+    assert mosaic_sets(less)[1] != sets[1], "without CCD 0 the others have another mean"

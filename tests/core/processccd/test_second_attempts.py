@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from safelight.calibrate.visit_prior import VisitPrior
+from safelight.calibrate.visit_prior import FirstResult, VisitPrior
 from safelight.caveats import Caveat
 from safelight.processccd import events
 from safelight.processccd.executor import Control, Job, Observer
@@ -21,6 +21,7 @@ from safelight.processccd.visitjudge import VisitJudgement
 from safelight.processccd.visitstage import JudgedVisit
 
 PRIOR = VisitPrior(None, 27.0, 0.01, 3)
+OFF = VisitPrior(None, first=FirstResult(30, 2000.0))  # of a CCD that is done, but off its place
 Ending = Callable[[Job], CcdOutcome]
 
 
@@ -148,3 +149,24 @@ def test_the_time_limit_of_a_run_holds_for_second_attempts_too(tmp_path: Path) -
     assert summary.exit_code == 1
     assert len(script.rounds) == 1
     assert sorted(ends(heard)) == [(0, "done"), (1, "failed"), (2, "failed")]
+
+
+def test_a_ccd_off_its_place_takes_a_better_result_and_is_over_once(tmp_path: Path) -> None:
+    summary, script, heard, ledger = play(tmp_path, {0: [done], 1: [done], 2: [done, solved]}, prior=OFF)
+    assert (summary.exit_code, summary.counts) == (0, {"done": 2, "done-with-caveats": 1})
+    assert [job.key for job in script.rounds[1]] == ["visit=1 ccd=2"]
+    assert ends(heard) == [(0, "done"), (1, "done"), (2, "done")]
+    judged = [event for event in heard if isinstance(event, events.CcdJudged)]
+    assert [(event.status, event.caveats[0]["code"]) for event in judged] == [("done-with-caveats", "WCS_FROM_VISIT")]
+    assert ledger[2].status == "done-with-caveats"
+
+
+@pytest.mark.parametrize("code", ["VISIT_NO_BETTER", "NO_MEMORY"])
+def test_a_ccd_off_its_place_keeps_its_result_where_none_is_better(tmp_path: Path, code: str) -> None:
+    second: list[Ending] = [done, lambda job: failed(job, code, "Nothing was better.")]
+    summary, _, heard, ledger = play(tmp_path, {0: [done], 1: [done], 2: second}, prior=OFF)
+    assert (summary.exit_code, summary.counts) == (0, {"done": 3})
+    assert (ledger[2].status, ledger[2].failure) == ("done", None)
+    assert isinstance([e for e in heard if getattr(e, "ccd", "") == "visit=1 ccd=2"][-1], events.CcdJudged)
+    said = [event.message for event in heard if isinstance(event, events.LogRecorded)]
+    assert "Its first result stays. Nothing was better." in said
