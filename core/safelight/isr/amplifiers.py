@@ -14,7 +14,7 @@ from safelight.instruments.model import Amplifier, Box
 from safelight.isr.assembly import oriented, place_amplifier
 from safelight.isr.config import IsrConfig
 from safelight.isr.defects import is_dead
-from safelight.isr.overscan import OverscanFit, fit_overscan
+from safelight.isr.overscan import OverscanFit, fit_overscan, overscan_noise
 from safelight.isr.saturation import mask_at_or_above
 
 __all__ = ["AmplifierReport", "process_amplifier"]
@@ -27,6 +27,7 @@ class AmplifierReport:
     n_saturated: int = 0  # pixels of the data box
     n_suspect: int = 0
     overscan: OverscanFit | None = None
+    read_noise_adu: float = float("nan")  # as the overscan shows it; NaN: not measured
     is_bad: bool = False  # wholly covered by a defect, or without any pixel below its levels
 
 
@@ -57,7 +58,10 @@ def process_amplifier(
     place_amplifier(raw, None if overscan is None else _data_rows(overscan, amplifier), amplifier, image)
     if overscan is not None:
         _mask_extrapolated(flags, overscan, planes.bits("SUSPECT"))
-    return AmplifierReport(n_saturated, n_suspect, overscan)
+    noise = float("nan")
+    if overscan is not None and config.doEmpiricalReadNoise:
+        noise = overscan_noise(_overscan_pixels(raw, amplifier, config), overscan.rows)
+    return AmplifierReport(n_saturated, n_suspect, overscan, noise)
 
 
 def saturation_level(amplifier: Amplifier, config: IsrConfig) -> float:
@@ -68,18 +72,24 @@ def saturation_level(amplifier: Amplifier, config: IsrConfig) -> float:
 
 
 def _overscan(raw: NDArray[Any], amplifier: Amplifier, saturation: float, config: IsrConfig) -> OverscanFit | None:
-    box = amplifier.serial_overscan
-    if box is None or not config.doOverscan:
+    if amplifier.serial_overscan is None or not config.doOverscan:
         return None
-    first = min(config.overscanNumLeadingColumnsToSkip, box.width - 1)
-    last = max(first + 1, box.width - config.overscanNumTrailingColumnsToSkip)
     return fit_overscan(
-        raw[box.slices][:, first:last],
+        _overscan_pixels(raw, amplifier, config),
         saturation,
         config.overscanFitType,
         order=config.overscanOrder,
         max_deviation=config.overscanMaxDev,
     )
+
+
+def _overscan_pixels(raw: NDArray[Any], amplifier: Amplifier, config: IsrConfig) -> NDArray[Any]:
+    """The overscan without the columns to skip; one column at least is left."""
+    box = amplifier.serial_overscan
+    assert box is not None
+    first = min(config.overscanNumLeadingColumnsToSkip, box.width - 1)
+    last = max(first + 1, box.width - config.overscanNumTrailingColumnsToSkip)
+    return raw[box.slices][:, first:last]
 
 
 def _data_rows(fit: OverscanFit, amplifier: Amplifier) -> NDArray[np.float32]:

@@ -8,10 +8,11 @@ from pydantic import Field
 
 from safelight.config import StepConfig
 
-__all__ = ["CurveType", "FitType", "FringeConfig", "IsrConfig"]
+__all__ = ["CurveType", "FitType", "FlatScaling", "FringeConfig", "IsrConfig"]
 
 CurveType = Literal["POLY", "CHEB", "LEG", "NATURAL_SPLINE", "CUBIC_SPLINE", "AKIMA_SPLINE"]
 FitType = Literal["MEAN", "MEANCLIP", "MEDIAN", "MEDIAN_PER_ROW"] | CurveType
+FlatScaling = Literal["USER", "MEAN", "MEDIAN"]
 _Pixels = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -61,6 +62,9 @@ class IsrConfig(StepConfig):
 
     doBias: Annotated[bool, Field(description="subtract the master bias (needless if the dark contains it)")] = True
     doVariance: Annotated[bool, Field(description="variance from gain and read noise; otherwise it stays 1")] = True
+    doEmpiricalReadNoise: Annotated[
+        bool, Field(description="read noise from the scatter of the overscan instead of the camera's")
+    ] = False
     doLinearize: Annotated[bool, Field(description="correct the amplifiers' non-linearity")] = True
     doCrosstalk: Annotated[bool, Field(description="subtract the ghosts of the other amplifiers")] = True
     minPixelToMask: Annotated[
@@ -86,7 +90,17 @@ class IsrConfig(StepConfig):
         bool, Field(description="refuse frames whose known stray light cannot be subtracted; False: leave it in")
     ] = True
     doFlat: Annotated[bool, Field(description="divide by the master flat")] = True
+    flatScalingType: Annotated[
+        FlatScaling,
+        Field(description="what the flat is divided by first: its mean, its median, or flatUserScale (USER)"),
+    ] = "USER"
+    flatUserScale: Annotated[
+        float, Field(gt=0, allow_inf_nan=False, description="the flat's level where flatScalingType is USER")
+    ] = 1.0
     doFringe: Annotated[bool, Field(description="subtract the fringes, in filters that have them")] = True
+    fringeAfterFlat: Annotated[
+        bool, Field(description="fringe frames are flat-fielded; False: they are subtracted before the flat")
+    ] = True
     fallbackFilterName: Annotated[
         str | None, Field(description="filter whose flat or fringes are taken where a frame's own has none (a caveat)")
     ] = None

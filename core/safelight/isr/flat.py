@@ -6,8 +6,9 @@ import numpy as np
 
 from safelight.compiled import compiled
 from safelight.exposure import FloatImage
+from safelight.isr.config import FlatScaling
 
-__all__ = ["divide_flat"]
+__all__ = ["divide_flat", "flat_level"]
 
 
 def divide_flat(
@@ -22,6 +23,17 @@ def divide_flat(
         _divide(image, variance, flat)
     else:
         _divide_noisy(image, variance, flat, flat_variance)
+
+
+def flat_level(flat: FloatImage, scaling: FlatScaling, stated: float) -> float:
+    """The level that `flat` [y, x] is divided by before it divides: `stated` (USER), or its own MEAN or MEDIAN.
+
+    Pixels that have seen no light do not count.
+    """
+    if scaling == "USER":
+        return stated
+    lit = flat[flat > 0]  # a comparison that is false for NaN
+    return float(np.mean(lit, dtype=np.float64) if scaling == "MEAN" else np.median(lit))
 
 
 @compiled

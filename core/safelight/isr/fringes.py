@@ -155,8 +155,9 @@ def _limits(
     """The median of the large box, four standard deviations (by the median deviation) on either side."""
     height, width = image.shape
     count = 0
-    for row in range(max(y - half, 0), min(y + half, height), _LARGE_STEP):
-        for column in range(max(x - half, 0), min(x + half, width), _LARGE_STEP):
+    begin = _LARGE_STEP // 2 - half
+    for row in range(max(y + begin, 0), min(y + half, height), _LARGE_STEP):
+        for column in range(max(x + begin, 0), min(x + half, width), _LARGE_STEP):
             if usable[row, column]:
                 buffer[count] = image[row, column]
                 count += 1
@@ -186,8 +187,9 @@ def _levels(
     height, width = image.shape
     count, tried = 0, 0
     levels[:] = 0.0
-    for row in range(max(y - half, 0), min(y + half, height), step):
-        for column in range(max(x - half, 0), min(x + half, width), step):
+    begin = step // 2 - half  # so that boxes of all steps have one centre, and a slope of the sky no contrast
+    for row in range(max(y + begin, 0), min(y + half, height), step):
+        for column in range(max(x + begin, 0), min(x + half, width), step):
             tried += 1
             if usable[row, column] and low <= image[row, column] <= high:
                 count += 1

@@ -16,7 +16,7 @@ from safelight.compiled import compiled
 from safelight.isr.config import FitType
 from safelight.isr.overscan_curves import fit_curve
 
-__all__ = ["OverscanFit", "fit_overscan"]
+__all__ = ["OverscanFit", "fit_overscan", "overscan_noise"]
 
 _CLIP_SIGMA = 3.0
 #: Standard deviation of rounding to whole ADU.
@@ -66,6 +66,16 @@ def fit_overscan(
     return OverscanFit(rows.astype(np.float32), float(np.median(rows)), _clipped_sigma(rows), below, above)
 
 
+def overscan_noise(pixels: NDArray[Any], rows: NDArray[np.float32]) -> float:
+    """Read noise in ADU: the clipped standard deviation of overscan `pixels` [y, x] about the pedestal of their `rows`.
+
+    Never less than the rounding error of whole ADU.
+    """
+    residuals = np.ravel(np.asarray(pixels, dtype=np.float64) - rows[:, None])
+    residuals = residuals[np.isfinite(residuals)]
+    return max(_clipped_sigma(residuals), float(_QUANTISATION)) if residuals.size else float("nan")
+
+
 def _constant(values: NDArray[np.float32], fit_type: FitType) -> float:
     if fit_type == "MEDIAN":
         return float(np.median(values))
@@ -84,11 +94,11 @@ def _iqr_sigma(sample: NDArray[np.float64]) -> float:
     return float(_IQR_TO_SIGMA * (upper - lower))
 
 
-def _clipped_sigma(rows: NDArray[np.float64]) -> float:
-    centre, sigma = np.median(rows), _iqr_sigma(rows)
-    kept = rows
+def _clipped_sigma(values: NDArray[np.float64]) -> float:
+    centre, sigma = np.median(values), _iqr_sigma(values)
+    kept = values
     for _ in range(3):
-        kept = rows[np.abs(rows - centre) <= _CLIP_SIGMA * sigma]
+        kept = values[np.abs(values - centre) <= _CLIP_SIGMA * sigma]
         if kept.size < 2:
             return 0.0
         centre, sigma = kept.mean(), kept.std(ddof=1)

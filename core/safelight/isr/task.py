@@ -1,10 +1,16 @@
 """Instrument signature removal in LSST Gen2's order.
 
 1. saturation and suspect levels, overscan, conversion to float and assembly, amplifier by amplifier;
-2. bias; X
+2. bias, variance, linearity, crosstalk;
+3. defects, saturation trails, brighter-fatter effect;
+4. dark, flat, fringes (or fringes, flat), the polygon of the unvignetted field;
+5. pixels that are not finite, bad regions, growth of saturation, filling;
+6. level and flatness of the sky.
+
 A dark that still contains the bias takes the bias's place in step 2, for photon noise is that of the signal above it.
 Pixels that are not finite are looked for after the flat, so that those of dark and flat are found too. A frame whose
-stray light would need a model is refused; no transmission curves are attached.
+stray light would need a model is refused. Not made: crosstalk before assembly, tables of linearity, transmission
+curves, illumination corrections, and a rough zeropoint, which the photometric calibration makes needless.
 """
 
 from __future__ import annotations
@@ -29,7 +35,7 @@ from safelight.isr.config import IsrConfig
 from safelight.isr.crosstalk import subtract_crosstalk
 from safelight.isr.dark import dark_scale, subtract_dark
 from safelight.isr.defects import mask_defects, mask_edges, merge_master_mask, set_bad_regions
-from safelight.isr.flat import divide_flat
+from safelight.isr.flat import divide_flat, flat_level
 from safelight.isr.fringes import fit_fringes, subtract_fringes
 from safelight.isr.interpolation import interpolate
 from safelight.isr.linearity import linearize
@@ -73,8 +79,11 @@ def remove_signature(
     _defects_and_trails(work)
     _brighter_fatter(work)
     _dark(work)
+    if not config.fringeAfterFlat:
+        _fringes(work)
     _flat(work)
-    _fringes(work)
+    if config.fringeAfterFlat:
+        _fringes(work)
     polygon = _vignette(work)
     _fill_bad_pixels(work)
     _measure_background(work)
@@ -125,9 +134,11 @@ def _subtract_pedestal(work: Work) -> None:
 def _set_variance(work: Work) -> None:
     """Photon and read noise, and the noise of the master that took the bias away."""
     if work.config.doVariance:
-        for amplifier in work.amplifiers:
-            region = amplifier.box.slices
-            set_variance(work.variance[region], work.image[region], amplifier.gain, amplifier.read_noise_adu)
+        for amplifier, report in zip(work.amplifiers, work.reports, strict=True):
+            region, noise = amplifier.box.slices, amplifier.read_noise_adu
+            if math.isfinite(report.read_noise_adu):
+                noise = work.metadata[f"readNoise{amplifier.name}"] = report.read_noise_adu
+            set_variance(work.variance[region], work.image[region], amplifier.gain, noise)
     pedestal = work.dark if work.dark is not None and work.dark.contains_bias else work.bias
     if pedestal is not None and pedestal.variance is not None:
         add_variance(work.variance, pedestal.variance)
@@ -229,6 +240,11 @@ def _flat(work: Work) -> None:
     if work.flat is not None:
         _compare_filter(work, "flat", work.flat)
         divide_flat(work.image, work.variance, work.flat.image, work.flat.variance)
+        level = flat_level(work.flat.image, work.config.flatScalingType, work.config.flatUserScale)
+        if level != 1.0:
+            work.image *= np.float32(level)
+            work.variance *= np.float32(level**2)
+            work.metadata["flatLevel"] = level
         merge_master_mask(work.mask, work.flat)
 
 
