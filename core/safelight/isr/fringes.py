@@ -10,7 +10,7 @@ than to the pattern alone, which makes the amplitude wrong by several per cent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +74,10 @@ def fit_fringes(
     _measure(image, patterns, usable, places, config.small, config.large, contrasts)
     rounding = _RESOLUTION * np.nanmax(np.abs(patterns), axis=(1, 2), initial=0.0)
     contrasts[:, 1:][np.abs(contrasts[:, 1:]) < rounding] = 0.0  # so that a frame without a pattern has rank 0
-    return _solve(contrasts[:, 0], contrasts[:, 1:], config)
+    fit = _solve(contrasts[:, 0], contrasts[:, 1:], config)
+    # boxes that overlap share noise: n of them, of area a, thrown on an area A, count as n / (1 + n a / A)
+    shared = fit.n_used * (2.0 * config.small) ** 2 / max(int(np.count_nonzero(usable)), 1)
+    return replace(fit, errors=tuple(error * float(np.sqrt(1.0 + shared)) for error in fit.errors))
 
 
 def subtract_fringes(image: FloatImage, fringes: Sequence[MasterFrame], fit: FringeFit, *, pedestal: bool) -> None:
