@@ -113,7 +113,8 @@ class WcsFitterConfig(StepConfig):
         4.0, description="stars farther than this in either axis are clipped"
     )
     scatterFloor: Annotated[float, Field(ge=0, le=1000)] = Field(
-        1.0, description="mas per axis, least scatter added to every star; the fit raises it to what the residuals show"
+        1.0,
+        description="mas per axis, least scatter in the weights of stars, so that none counts for far more than others",
     )
     reserveFraction: Annotated[float, Field(ge=0.05, le=0.5)] = Field(
         0.2, description="share of matches kept out of every fit"

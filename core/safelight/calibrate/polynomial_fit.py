@@ -1,8 +1,9 @@
 """Robust weighted fits of the low-degree correction, and the cross-validation that chooses its degree.
 
 Every star carries its own errors; a scatter common to all is added, raised until the residuals agree with it (the
-turbulence of a short exposure, the true errors of a catalogue that states none). Clipping is symmetric: Gen2 compared
-signed residuals and so rejected positive ones only.
+turbulence of a short exposure, the true errors of a catalogue that states none). Weights are limited by a floor of that
+scatter; the covariance is of the scatter that was found, not of the floor. Clipping is symmetric: Gen2 compared signed
+residuals and so rejected positive ones only.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 SIMILARITY = 0  # "degree" of the four-parameter model: shift, rotation, scale
+MAD_EFFICIENCY = 0.37  # of a scale from the median absolute deviation, against that from the squares
+ASSUMED_COUNTS = 4.0  # an assumed scatter is worth so many residuals: known to a third
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +43,30 @@ class FitData:
     deta: FloatArray
     xi_variance: FloatArray  # arcsec², source and reference together
     eta_variance: FloatArray
+    assumed: float = 0.0  # arcsec per axis, what is thought beforehand of the scatter beyond these; 0: nothing
 
     def __len__(self) -> int:
         return len(self.xi)
 
     def take(self, keep: NDArray[np.bool_]) -> FitData:
         """The stars selected by a boolean array."""
-        fields = (self.xi, self.eta, self.dxi, self.deta, self.xi_variance, self.eta_variance)
-        return FitData(*(values[keep] for values in fields))
+        xi, eta, dxi, deta, xi_variance, eta_variance = (
+            values[keep] for values in (self.xi, self.eta, self.dxi, self.deta, self.xi_variance, self.eta_variance)
+        )
+        return FitData(xi, eta, dxi, deta, xi_variance, eta_variance, self.assumed)
 
 
 @dataclass(frozen=True, slots=True)
 class PolynomialFit:
-    """A fitted correction; `covariance` is formal (of the stars' errors and `scatter`), arcsec², of all parameters."""
+    """A fitted correction; `covariance` follows from the stars' errors and `scatter`, arcsec², of all parameters."""
 
     degree: int  # 0: similarity
     radius: float
     parameters: FloatArray
     covariance: FloatArray
-    scatter: float  # arcsec per axis added to the stars' errors
+    scatter: float  # arcsec per axis beyond the stars' own errors; 0 where these explain the residuals
     used: NDArray[np.bool_]  # False: clipped
+    floor: float = 0.0  # arcsec per axis, the least scatter in its weights
 
     @property
     def correction(self) -> PolynomialCorrection:
@@ -125,13 +132,14 @@ def fit_polynomial(
     radius
         Length by which plane positions are scaled, arcsec.
     scatter_floor
-        Least common scatter per axis, arcsec.
+        Least common scatter per axis, arcsec, in weights and clipping: no star counts for more than it allows.
     clip_sigma
         Stars farther off in either axis, in units of their total error, are left out.
     rounds
         At most so many rounds of clipping.
     scatter
-        The common scatter, where it is known already (arcsec); None: from the residuals.
+        The common scatter, where it is known already (arcsec); None: from the residuals, and from what is assumed of it
+        where stars are few.
     start
         Parameters that decide the first clipping; None: from a fit in which outliers weigh little.
     """
@@ -140,24 +148,26 @@ def fit_polynomial(
     variance = np.concatenate([data.xi_variance, data.eta_variance])
     n = len(data)
     limit = clip_limit(clip_sigma, 2 * n - design.shape[1])
-    common = scatter_floor if scatter is None else scatter
+    common = data.assumed if scatter is None else scatter
     used: NDArray[np.bool_] = np.zeros(n, dtype=np.bool_)
-    residual = target - design @ (_damped_start(design, target, variance, common) if start is None else start)
+    if start is None:
+        start = _damped_start(design, target, variance, max(common, scatter_floor))
+    residual = target - design @ start
     for _ in range(rounds):
         if scatter is None:
-            freedom = max(1.0 - design.shape[1] / (2.0 * n), 0.1)
             both = np.concatenate([used, used]) if used.any() else slice(None)
-            common = common_scatter(residual[both], variance[both], scatter_floor, freedom)
-        pulls = np.abs(residual) / np.sqrt(variance + common**2)
+            common = _scatter_found(residual[both], variance[both], design.shape[1], data.assumed)
+        weighed = variance + max(common, scatter_floor) ** 2
+        pulls = np.abs(residual) / np.sqrt(weighed)
         keep = np.maximum(pulls[:n], pulls[n:]) < limit
         if 2 * keep.sum() < max(design.shape[1] + 2, n):  # clipping more than half is no longer clipping outliers
             keep = np.ones(n, dtype=np.bool_)
-        parameters, covariance = _solve(design, target, variance + common**2, keep)
+        parameters, covariance = _solve(design, target, weighed, keep, variance + common**2)
         residual = target - design @ parameters
         if np.array_equal(keep, used):
             break
         used = keep
-    return PolynomialFit(degree, radius, parameters, covariance, common, keep)
+    return PolynomialFit(degree, radius, parameters, covariance, common, keep, scatter_floor)
 
 
 def cross_validate(
@@ -177,7 +187,7 @@ def cross_validate(
             data.take(~out),
             fit.degree,
             fit.radius,
-            scatter_floor=fit.scatter,
+            scatter_floor=fit.floor,
             clip_sigma=clip_sigma,
             rounds=rounds,
             scatter=fit.scatter,
@@ -203,11 +213,15 @@ def _design(degree: int, u: FloatArray, v: FloatArray) -> FloatArray:
 
 
 def _solve(
-    design: FloatArray, target: FloatArray, variance: FloatArray, used: NDArray[np.bool_]
+    design: FloatArray,
+    target: FloatArray,
+    weighed: FloatArray,
+    used: NDArray[np.bool_],
+    variance: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """Weighted least squares over the used stars, and the formal covariance."""
+    """Least squares over the used stars with weights 1/`weighed`, and its covariance where variances are `variance`."""
     both = np.concatenate([used, used])
-    weighted = design[both] / variance[both, None]
+    weighted = design[both] / weighed[both, None]
     normal = weighted.T @ design[both]
     # columns differ by orders of magnitude for a star list that covers a corner only: solve in units of the diagonal
     unit = 1.0 / np.sqrt(np.maximum(np.diag(normal), 1e-300))
@@ -217,7 +231,22 @@ def _solve(
     except np.linalg.LinAlgError:
         inverse = np.linalg.pinv(scaled, hermitian=True)
     inverse = inverse * np.outer(unit, unit)
-    return inverse @ (weighted.T @ target[both]), inverse
+    parameters = inverse @ (weighted.T @ target[both])
+    if variance is None:
+        return parameters, inverse
+    return parameters, inverse @ (weighted.T @ (weighted * variance[both, None])) @ inverse
+
+
+def _scatter_found(residual: FloatArray, variance: FloatArray, n_parameters: int, assumed: float) -> float:
+    """The common scatter of a fit's residuals, drawn towards the assumed one as far as few residuals say little."""
+    freedom = max(1.0 - n_parameters / len(residual), 0.1)
+    found = common_scatter(residual, variance, 0.0, freedom)
+    if assumed == 0.0:
+        return found
+    counts = MAD_EFFICIENCY * freedom * len(residual)
+    # a scale: its logarithm is averaged
+    ratio = max(found / assumed, 0.1)
+    return float(assumed * ratio ** (counts / (counts + ASSUMED_COUNTS)))
 
 
 def _damped_start(design: FloatArray, target: FloatArray, variance: FloatArray, common: float) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from safelight.calibrate.config import AstrometryConfig
 from safelight.calibrate.plane import FloatArray
-from safelight.calibrate.polynomial_fit import clip_limit, n_parameters, robust_scale
+from safelight.calibrate.polynomial_fit import MAD_EFFICIENCY, clip_limit, n_parameters, robust_scale
 from safelight.calibrate.selection import SourceList
 from safelight.calibrate.wcs_fit import WcsSolution
 from safelight.caveats import Caveat
@@ -31,8 +32,8 @@ class WcsQuality:
     rms_mas: float  # fitted stars, sqrt(mean(dxi² + deta²))
     reserved_median_mas: float  # stars outside the fit: reserved, or cross-validated
     cv_rms_px: float  # cross-validated, stars that the fit clipped not counted
-    error_mas: float  # median over the CCD of the 1-sigma error, catalogue floor included
-    pull_scale: float  # what the formal covariance was multiplied by, as a standard deviation
+    error_mas: float  # expected rms over the CCD of the difference from the true WCS, catalogue floor included
+    pull_scale: float  # what the fit's error was multiplied by
 
 
 def judge_wcs(
@@ -71,22 +72,23 @@ def judge_wcs(
     # reserved stars may be outliers; cross-validated ones are those that the fit kept, often few
     scale_of = robust_scale if stars.reserved.any() else _rms
     freedom = max(2 * int(stars.used.sum()) - n_parameters(fit.degree), 1)
-    # few stars know their own scatter badly: Student's t widens one sigma to its 68 %
-    pull_scale = scale_of(pulls) * clip_limit(1.0, freedom)
-    if not math.isfinite(pull_scale):
+    scale = scale_of(pulls)
+    if not math.isfinite(scale):
         raise ProcessingError(
             "WCS_UNSUPPORTED",
             f"{int(stars.used.sum())} fitted stars are too few to leave any out, so nothing can test the WCS.",
             "Use a deeper reference catalogue.",
         )
+    # few stars know their own scatter badly: Student's t widens one sigma to its 68 %
+    pull_scale = _drawn_to_one(scale, _uncertainty(scale, pulls.size, scale_of)) * clip_limit(1.0, freedom)
     quality = WcsQuality(
         n_matches=int(stars.used.sum()),
         n_reserved=int(stars.reserved.sum()),
         rms_mas=1000.0 * rms,
         reserved_median_mas=1000.0 * float(np.median(np.hypot(*unfitted.T))),
         cv_rms_px=float(np.sqrt((crossed**2).sum(axis=1).mean())) / solution.pixel_scale if len(crossed) else math.nan,
-        error_mas=_error_mas(solution, shape, max(pull_scale, 1.0), systematic_mas),
-        pull_scale=max(pull_scale, 1.0),
+        error_mas=_error_mas(solution, shape, pull_scale, systematic_mas),
+        pull_scale=pull_scale,
     )
     caveats = _judge_scatter(quality, solution, config)
     caveats += _compare_unfitted(quality, max(scale_of(pulls[:, 0]), scale_of(pulls[:, 1])), len(unfitted), config)
@@ -106,6 +108,20 @@ def _rms(values: FloatArray) -> float:
     return float(np.sqrt(np.mean(values**2))) if values.size else math.nan
 
 
+def _uncertainty(scale: float, n: int, scale_of: Callable[[FloatArray], float]) -> float:
+    """Standard error of a scale from n values by the median absolute deviation, or from their squares."""
+    return scale / math.sqrt(2.0 * n * (MAD_EFFICIENCY if scale_of is robust_scale else 1.0))
+
+
+def _drawn_to_one(scale: float, uncertainty: float) -> float:
+    """At least 1: by how much more than predicted unfitted stars scatter, as far as that is no chance.
+
+    Taken as it is, it would be above 1 in every other frame by chance, and the claimed error too large on average.
+    """
+    excess = max(scale - 1.0, 0.0)
+    return 1.0 + excess**3 / (excess**2 + uncertainty**2)
+
+
 def _expected_variance(solution: WcsSolution, stars: np.ndarray) -> FloatArray:
     """(n, 2) arcsec²: what unfitted stars should scatter by: their own variance and that of the fit at their place."""
     xi, eta = solution.stars.position[stars].T
@@ -118,7 +134,7 @@ def _error_mas(solution: WcsSolution, shape: tuple[int, int], pull_scale: float,
     wcs = solution.wcs
     xi, eta = wcs.alignment.apply(*wcs.first_plane.project(*wcs.first.pixel_to_sky(x.ravel(), y.ravel())))
     statistical = 1000.0 * pull_scale * np.sqrt(solution.fit.variance_at(xi, eta).sum(axis=1))
-    return float(np.median(np.hypot(statistical, math.sqrt(2.0) * systematic_mas)))
+    return float(np.sqrt(np.mean(statistical**2) + 2.0 * systematic_mas**2))
 
 
 def _judge_scatter(quality: WcsQuality, solution: WcsSolution, config: AstrometryConfig) -> list[Caveat]:
@@ -147,8 +163,7 @@ def _judge_scatter(quality: WcsQuality, solution: WcsSolution, config: Astrometr
 def _compare_unfitted(quality: WcsQuality, ratio: float, n: int, config: AstrometryConfig) -> list[Caveat]:
     """Unfitted stars scatter `ratio` times what is expected, in the worse axis: nothing, a caveat, or a failure."""
     limits = config.quality
-    # standard error of a scale from n values by the median absolute deviation (efficiency 0.37)
-    uncertainty = ratio / math.sqrt(2.0 * n * 0.37)
+    uncertainty = _uncertainty(ratio, n, robust_scale)
     significant = ratio - 1.0 > limits.significance * uncertainty
     kind = "reserved" if quality.n_reserved else "cross-validated"
     sentence = (

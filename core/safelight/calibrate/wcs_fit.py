@@ -33,6 +33,7 @@ AFFINE_ALWAYS = 15  # with so many stars a similarity is no longer tried: refrac
 POINT_SOURCES_ENOUGH = 30  # with so many point sources extended ones stay out of the fit
 MANY_STARS = 150  # five folds do
 OBSERVED_NUMBERS_PER_PARAMETER = 2.0  # an affine map (6) takes 6 stars, degree 2 (12) 12, degree 3 (20) 20
+LEAST_ERROR = 1e-6  # arcsec, of a reference star whose error is all assumed
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def fit_wcs(
     catalog
         Reference stars.
     reference_errors
-        Errors of the reference stars in ra·cos(dec) and dec, arcsec, floors applied.
+        Errors of the reference stars in ra·cos(dec) and dec, arcsec, floors applied. What of them the catalogue does
+        not state (`assumed_error_mas`) is looked for in the residuals.
     shape
         (height, width) of the CCD in pixels.
     config
@@ -102,6 +104,8 @@ def fit_wcs(
         ``TOO_FEW_STARS`` where fewer than ``matcher.minMatchedPairs`` stars can be fitted.
     """
     p, q = first_plane.project(*first.pixel_to_sky(sources.x, sources.y))
+    assumed = catalog.assumed_error_mas / 1000.0
+    reference_errors = _stated(reference_errors[0], assumed), _stated(reference_errors[1], assumed)
     jacobian = _jacobian(first, first_plane, shape)
     # the pattern's map was fitted to every matched star: only the similarity in it, which the fit can undo, stays
     alignment, plane, guess = _similar(*_recentre(match.alignment, first_plane), None)
@@ -125,6 +129,7 @@ def fit_wcs(
             ref_eta[reference] - eta[source],
             source_variance[source, 0] + reference_errors[0][reference] ** 2,
             source_variance[source, 1] + reference_errors[1][reference] ** 2,
+            assumed,
         )
         eligible = _eligible(sources, source)
         kept_out = _kept_out(catalog.id[reference], eligible, config.wcsFitter)
@@ -197,6 +202,11 @@ def _similar(
     coefficients[:, 1] = shear[:, 1] * correction.radius
     coefficients[:, correction.degree + 1] = shear[:, 0] * correction.radius
     return similar, plane, PolynomialCorrection(correction.degree, correction.radius, coefficients)
+
+
+def _stated(error: FloatArray, assumed: float) -> FloatArray:
+    """Errors without the part of them that is assumed."""
+    return np.asarray(np.sqrt(np.maximum(error**2 - assumed**2, LEAST_ERROR**2)), dtype=np.float64)
 
 
 def _tolerance(
@@ -274,7 +284,8 @@ def _choose_degree(
     if len(fits) == 1:
         return fits[0], crossed[0]
     # one yardstick for all degrees: the smallest scatter that any of them reached
-    variance = np.column_stack([data.xi_variance, data.eta_variance]) + min(fit.scatter for fit in fits) ** 2
+    scatter = max(min(fit.scatter for fit in fits), fitter.scatterFloor / 1000.0)
+    variance = np.column_stack([data.xi_variance, data.eta_variance]) + scatter**2
     losses = [np.minimum((residual**2 / variance).sum(axis=1), 2.0 * fitter.rejSigma**2) for residual in crossed]
     losses = [np.where(np.isfinite(loss), loss, 2.0 * fitter.rejSigma**2) for loss in losses]
     best = int(np.argmin([loss.mean() for loss in losses]))

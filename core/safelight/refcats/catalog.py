@@ -29,6 +29,7 @@ class ReferenceCatalog:
     flux_njy: dict[str, FloatArray]  # by column name without "_flux", e.g. "r"; NaN where missing
     flux_error_njy: dict[str, FloatArray]
     epoch_mjd_tai: float = float("nan")  # epoch the positions are given for; NaN: the catalogue's own
+    assumed_error_mas: float = 0.0  # part of the position errors that the catalogue does not state, per axis
     systematic_floor_mas: float = 0.0  # error that averaging over stars does not reduce
     centre_ra_deg: float = float("nan")  # the circle that was loaded
     centre_dec_deg: float = float("nan")

@@ -129,11 +129,13 @@ def _part(
     ra, dec = (np.degrees(rows[name].astype(np.float64)) for name in ("coord_ra", "coord_dec"))
     ra = np.mod(ra, 360.0)
     errors = [_position_error(shard, name, select, traits, floor_mas) for name in ("coord_raErr", "coord_decErr")]
+    assumed = 0.0 if floor_mas is not None or _states_errors(shard, select) else traits.unstated_error_mas
     motions = trustworthy_motions(shard, select) if math.isfinite(epoch_mjd_tai) else None
     epoch = math.nan
     if motions is None:
         random, _ = aged(traits.mean_epoch_mjd, epoch_mjd_tai)
         errors = [np.hypot(error, random) for error in errors]
+        assumed = math.hypot(assumed, random)
     else:
         ra, dec, errors[0], errors[1] = moved(ra, dec, errors[0], errors[1], motions, epoch_mjd_tai)
         epoch = epoch_mjd_tai
@@ -148,8 +150,15 @@ def _part(
         flux_njy=fluxes,
         flux_error_njy=flux_errors,
         epoch_mjd_tai=epoch,
+        assumed_error_mas=assumed,
         rows=_table(shard, select),
     )
+
+
+def _states_errors(shard: Shard, select: NDArray[np.intp]) -> bool:
+    """Whether any of the rows has a position error."""
+    stated = number(shard, "coord_raErr", select)
+    return stated is not None and bool(np.any(stated > 0))
 
 
 def _position_error(
@@ -238,6 +247,7 @@ def _joined(parts: list[ReferenceCatalog], name: str) -> ReferenceCatalog:
         flux_njy=by_band("flux_njy"),
         flux_error_njy=by_band("flux_error_njy"),
         epoch_mjd_tai=epochs.pop() if len(epochs) == 1 else math.nan,
+        assumed_error_mas=min((part.assumed_error_mas for part in parts if len(part)), default=0.0),
         rows=_stacked([part.rows for part in parts if part.rows is not None]),
     )
 

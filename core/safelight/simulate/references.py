@@ -1,6 +1,6 @@
 """Reference catalogues of a synthetic sky, shaped like PS1's and Gaia's: what the pipeline is given to calibrate with.
 
-They are seen through those surveys' errors: PS1 at epoch 2013.2 with 8 mas and more of position error, a small offset
+They are seen through those surveys' errors: PS1 at epoch 2014.75 with 8 mas and more of position error, a small offset
 and 5 mmag and more of flux error down to i = 22.5, without proper motions; Gaia at 2015.5 to G = 20.7 with proper
 motions.
 """
@@ -26,7 +26,8 @@ FloatArray = NDArray[np.float64]
 
 PS1_NAME, GAIA_NAME = "ps1_pv3_3pi_20170110", "gaia_dr2_20200414"
 
-_PS1_EPOCH = 2013.2
+#: Pan-STARRS observed from 2009 to 2015, but its shards, tied to Gaia, agree with it best at this epoch.
+_PS1_EPOCH = 2014.75
 _PS1_FLOOR_MAS, _PS1_OFFSET_MAS = 8.0, (2.0, -4.0)
 _PS1_LIMIT_I, _GAIA_LIMIT_G = 22.5, 20.7
 #: 5 sigma depths of PS1's stacks
@@ -46,8 +47,11 @@ def _njy(magnitude: FloatArray) -> FloatArray:
     return np.asarray(10.0 ** (0.4 * (31.4 - magnitude)))
 
 
-def ps1_catalog(sources: SkySources, seed: int) -> Table:
-    """Rows as of a PS1 shard: id, coord_ra, coord_dec (radians), <band>_flux and <band>_fluxErr (nJy)."""
+def ps1_catalog(sources: SkySources, seed: int, offset_mas: tuple[float, float] = _PS1_OFFSET_MAS) -> Table:
+    """Rows as of a PS1 shard: id, coord_ra, coord_dec (radians), <band>_flux and <band>_fluxErr (nJy).
+
+    `offset_mas` is the shift of all positions to the East and North.
+    """
     from astropy.table import Table
 
     rng = generator(seed, Stream.REFERENCES, 1)
@@ -57,7 +61,7 @@ def ps1_catalog(sources: SkySources, seed: int) -> Table:
     # A centroid is good to half the seeing over the signal to noise; galaxies are wider.
     width_mas = np.hypot(1100.0, 1000.0 * seen.half_light_arcsec)
     sigma = np.hypot(_PS1_FLOOR_MAS, 0.5 * width_mas * errors[:, 2] / fluxes[:, 2]) * _MAS
-    shift = sigma * rng.standard_normal((2, len(seen))) + _MAS * np.array(_PS1_OFFSET_MAS)[:, None]
+    shift = sigma * rng.standard_normal((2, len(seen))) + _MAS * np.array(offset_mas)[:, None]
     measured = fluxes + errors * rng.standard_normal(fluxes.shape)
     table = Table()
     table["id"] = seen.id

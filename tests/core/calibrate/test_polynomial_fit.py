@@ -99,7 +99,7 @@ def test_a_cross_validated_residual_is_that_of_a_fit_without_the_star() -> None:
     crossed = cross_validate(data, full, np.arange(20), clip_sigma=20.0, rounds=5)
     without = np.arange(20) != 11
     other = fit_polynomial(
-        data.take(without), 1, RADIUS, scatter_floor=full.scatter, clip_sigma=20.0, rounds=5, scatter=full.scatter
+        data.take(without), 1, RADIUS, scatter_floor=full.floor, clip_sigma=20.0, rounds=5, scatter=full.scatter
     )
     assert np.allclose(crossed[11], other.residuals(data)[11], atol=1e-9)
 

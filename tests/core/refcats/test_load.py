@@ -130,9 +130,29 @@ def test_errors_grow_with_time_where_motions_are_unknown(catalogs: Path) -> None
     ]
     assert [round(float(catalog.ra_error_mas[0]), 1) for catalog in at] == [10.0, 11.9, 59.7]
     assert [round(catalog.systematic_floor_mas, 1) for catalog in at] == [3.0, 4.7, 33.8]
+    assert [catalog.assumed_error_mas for catalog in at] == [catalog.ra_error_mas[0] for catalog in at]
     gaia = load_reference_catalog(catalogs / GAIA, CENTRE.ra.deg, CENTRE.dec.deg, 0.1, 60000)
     assert gaia.systematic_floor_mas == 0.2
     assert np.median(gaia.ra_error_mas) < 20
+    assert gaia.assumed_error_mas == 0.0  # Gaia states its errors and motions
+
+
+@pytest.mark.parametrize("year", [2012.5, 2013.46, 2013.84, 2014.75])
+def test_what_ps1s_stars_have_in_common_is_what_they_are_off_gaias_on_a_ccd(catalogs: Path, year: float) -> None:
+    mjd = 51544.5 + (year - 2000.0) * 365.25
+    ps1 = load_reference_catalog(catalogs / PS1, CENTRE.ra.deg, -1.8, 1.4, mjd)
+    gaia = load_reference_catalog(catalogs / GAIA, CENTRE.ra.deg, -1.8, 1.4, mjd)
+    good = gaia.ra_error_mas < 5.0
+    ours = np.column_stack(tan_project(ps1.ra_deg, ps1.dec_deg, CENTRE.ra.deg, -1.8)) * 3.6e6
+    theirs = np.column_stack(tan_project(gaia.ra_deg, gaia.dec_deg, CENTRE.ra.deg, -1.8))[good] * 3.6e6
+    distance, nearest = cKDTree(ours).query(theirs, distance_upper_bound=200)
+    matched = np.isfinite(distance)
+    theirs, off = theirs[matched], ours[nearest[matched]] - theirs[matched]
+    cells = np.floor(theirs / 3.6e6 / (0.1, 0.2)).astype(int)  # the size of a CCD
+    _, cell, stars = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+    medians = [np.median(off[cell.ravel() == k], axis=0) for k in np.flatnonzero(stars >= 30)]
+    assert len(medians) > 12
+    assert np.sqrt(np.mean(np.square(medians))) == pytest.approx(ps1.systematic_floor_mas, rel=0.25)
 
 
 def test_ps1_and_gaia_agree_to_some_milliarcseconds(catalogs: Path) -> None:

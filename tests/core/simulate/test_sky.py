@@ -79,7 +79,7 @@ def test_synthetic_reference_catalogues_have_their_surveys_errors():
     assert len(np.unique(sources.id)) == len(sources)
     rows = {int(k): n for n, k in enumerate(sources.id)}
     ps1, gaia = ps1_catalog(sources, 7), gaia_catalog(sources, 7)
-    truth = sources.moved(2013.2 - 2015.5)
+    truth = sources.moved(2014.75 - 2015.5)
     match = np.array([rows[int(k)] for k in ps1["id"]])
     bright = (truth.band("i")[match] < 18) & truth.is_star[match]
     east = (np.degrees(ps1["coord_ra"]) - truth.ra_deg[match])[bright] * 3.6e6
