@@ -87,7 +87,7 @@ def _cosmic_rays(options: Options, frames: Sequence[Frame], log: Log) -> list[Ro
 
 
 def _pulls(options: Options, frames: Sequence[Frame], log: Log) -> list[Row]:
-    from tests.benchmarks.accuracy.pulls import measure_pulls
+    from tests.benchmarks.accuracy.campaign import measure_pulls
 
     return measure_pulls(16 if options.quick else 200, options.seed, options.processes, log)
 
