@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +15,12 @@ from safelight.calibrate.config import CalibrateConfig
 from safelight.calibrate.first_wcs import FirstWcs, start_of
 from safelight.calibrate.local_calibration import set_coordinates, set_local_photometry, set_local_scales
 from safelight.calibrate.matches import full_matches, match_table
-from safelight.calibrate.photometry import Photometry, solve_photometry
+from safelight.calibrate.photometry import solve_photometry
 from safelight.calibrate.plane import FloatArray
 from safelight.calibrate.result import METRICS, CalibrateResult
 from safelight.calibrate.support import judge_support, measure_support
 from safelight.calibrate.visit_attempt import solve_again
-from safelight.calibrate.visit_photometry import zeropoint_from_visit
+from safelight.calibrate.visit_photometry import own_or_visits_zeropoint
 from safelight.calibrate.visit_prior import VisitPrior
 from safelight.caveats import Caveat
 from safelight.errors import ProcessingError
@@ -206,7 +207,8 @@ def _photometry(
                 "There is no photometric reference catalogue for the zeropoint.",
                 "Ingest one, name it (photoRefObjLoader.ref_dataset_name), or set calibrate.doPhotoCal=False.",
             )
-        solved = _solve_photometry(src, exposure, wcs, pixel_scale, catalog, config, instrument, visit)
+        own = partial(solve_photometry, src, exposure, wcs, pixel_scale, catalog, config, instrument)
+        solved = own() if visit is None else own_or_visits_zeropoint(exposure, visit, own, config.photoCal.fewStars)
     except ProcessingError as error:
         if config.requirePhotoCal:
             raise
@@ -220,26 +222,3 @@ def _photometry(
     src["calib_photometry_reserved"][solved.reserved_rows] = True
     if config.doEvalLocCalibration:
         set_local_photometry(src, solved.photo_calib)
-
-
-def _solve_photometry(
-    src: Table,
-    exposure: Exposure,
-    wcs: SkyWcs,
-    pixel_scale: float,
-    catalog: ReferenceCatalog,
-    config: CalibrateConfig,
-    instrument: Instrument,
-    visit: VisitPrior | None,
-) -> Photometry:
-    """The CCD's own zeropoint, or the visit's where its own stars do not make a better one."""
-    if visit is None:
-        return solve_photometry(src, exposure, wcs, pixel_scale, catalog, config, instrument)
-    own: Photometry | ProcessingError
-    try:
-        own = solve_photometry(src, exposure, wcs, pixel_scale, catalog, config, instrument)
-    except ProcessingError as error:
-        if error.code != "TOO_FEW_PHOTOMETRIC_STARS":
-            raise
-        own = error
-    return zeropoint_from_visit(exposure, visit, own, config.photoCal.fewStars)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,11 @@ from safelight.caveats import Caveat
 from safelight.errors import ProcessingError
 from safelight.exposure import Exposure, PhotoCalib
 
-__all__ = ["zeropoint_from_visit"]
+__all__ = ["own_or_visits_zeropoint"]
 
 
-def zeropoint_from_visit(
-    exposure: Exposure, prior: VisitPrior, own: Photometry | ProcessingError, enough: int
+def own_or_visits_zeropoint(
+    exposure: Exposure, prior: VisitPrior, solve: Callable[[], Photometry], enough: int
 ) -> Photometry:
     """The visit's zeropoint, or the CCD's own where that rests on `enough` stars or claims the smaller error.
 
@@ -28,30 +29,36 @@ def zeropoint_from_visit(
         For exposure time, PSF and sky noise.
     prior
         What the visit's other CCDs lead to expect.
-    own
-        What the CCD's own stars gave: a zeropoint, or why there is none.
+    solve
+        Finds the zeropoint by the CCD's own stars.
     enough
         Stars that make a zeropoint of a CCD's own.
 
     Raises
     ------
     ProcessingError
-        `own`, where the visit has no zeropoint either.
+        That of `solve`, where the visit has no zeropoint either, or where more than stars is lacking.
     """
     known = math.isfinite(prior.zeropoint_mag)
-    if isinstance(own, ProcessingError):
-        if not known:
-            raise own
-        why = own.message
-    else:
-        stars = own.photo_calib.n_stars
-        if not known or stars >= enough or own.photo_calib.zeropoint_error_mag <= prior.zeropoint_error_mag:
-            return own
-        difference = own.metrics["zeropoint_mag"] - prior.zeropoint_mag
-        expected = math.hypot(prior.zeropoint_error_mag, own.photo_calib.zeropoint_error_mag)
-        if abs(difference) > 4.0 * expected:
-            return own  # its stars contradict the visit, and the comparison of zeropoints will say so
-        why = f"Its own {stars} stars give {difference:+.3f} mag, with an error of {expected:.3f} mag."
+    try:
+        own = solve()
+    except ProcessingError as error:
+        if not known or error.code != "TOO_FEW_PHOTOMETRIC_STARS":
+            raise
+        return _of_the_visit(exposure, prior, error.message)
+    stars = own.photo_calib.n_stars
+    if not known or stars >= enough or own.photo_calib.zeropoint_error_mag <= prior.zeropoint_error_mag:
+        return own
+    difference = own.metrics["zeropoint_mag"] - prior.zeropoint_mag
+    expected = math.hypot(prior.zeropoint_error_mag, own.photo_calib.zeropoint_error_mag)
+    if abs(difference) > 4.0 * expected:
+        return own  # its stars contradict the visit, and the comparison of zeropoints will say so
+    why = f"Its own {stars} stars give {difference:+.3f} mag, with an error of {expected:.3f} mag."
+    return _of_the_visit(exposure, prior, why)
+
+
+def _of_the_visit(exposure: Exposure, prior: VisitPrior, why: str) -> Photometry:
+    """The zeropoint that the visit's other CCDs lead to expect."""
     seconds = exposure.visit_info.exposure_time_s if exposure.visit_info is not None else math.nan
     magnitude = prior.zeropoint_mag + 2.5 * math.log10(seconds)
     sky = sky_rms(exposure)

@@ -17,6 +17,9 @@ from tests.benchmarks.accuracy.rows import Row, spread
 
 __all__ = ["measure_zeropoint"]
 
+#: Most of the noise of a zeropoint's stars is the catalogue's of the faintest; brighter ones show what we add.
+BRIGHT_MAG = 0.015
+
 
 def measure_zeropoint(frames: Sequence[Frame]) -> list[Row]:
     """Fitted minus true zeropoint of every CCD that was calibrated, and its reserved stars."""
@@ -67,6 +70,11 @@ def _reserved_rows(measured: Sequence[ReservedMagnitudes]) -> list[Row]:
             met=excess <= 3.0,
         ),
     ]  # fmt: skip
+    bright = together.expected < BRIGHT_MAG
+    for name, values in (("rms", together.difference), ("photon and catalogue noise", together.expected)):
+        size = 1000.0 * float(np.sqrt(np.mean(values[bright] ** 2)))
+        title = f"reserved stars of less than {1000 * BRIGHT_MAG:.0f} mmag of noise: {name}"
+        rows.append(Row("zeropoint", title, "Safelight", "mmag", size, n=int(bright.sum())))
     for name, values in sizes.items():
         size = 1000.0 * float(np.sqrt(np.mean(values**2)))
         rows.append(Row("zeropoint", f"reserved stars: {name}", "Safelight", "mmag", size, n=stars))
