@@ -29,6 +29,8 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
 FIRST_RADIUS_PIXELS = 3.0
+SHRINK = 0.6  # of the distance within which sources and references are associated, from round to round
+LEAST_SHARE = 0.3  # of the pattern's pairs must still be pairs in the end
 AFFINE_ALWAYS = 15  # with so many stars a similarity is no longer tried: refraction stretches one axis
 POINT_SOURCES_ENOUGH = 30  # with so many point sources extended ones stay out of the fit
 MANY_STARS = 150  # five folds do
@@ -101,7 +103,8 @@ def fit_wcs(
     Raises
     ------
     ProcessingError
-        ``TOO_FEW_STARS`` where fewer than ``matcher.minMatchedPairs`` stars can be fitted.
+        ``TOO_FEW_STARS`` where fewer than ``matcher.minMatchedPairs`` stars can be fitted, ``WCS_UNSUPPORTED`` where
+        the fit loses most of the pattern's stars.
     """
     p, q = first_plane.project(*first.pixel_to_sky(sources.x, sources.y))
     assumed = catalog.assumed_error_mas / 1000.0
@@ -109,15 +112,18 @@ def fit_wcs(
     jacobian = _jacobian(first, first_plane, shape)
     # the pattern's map was fitted to every matched star: only the similarity in it, which the fit can undo, stays
     alignment, plane, guess = _similar(*_recentre(match.alignment, first_plane), None)
+    pixel_scale = float(np.sqrt(abs(np.linalg.det(alignment.matrix @ jacobian))))
+    reach = max(FIRST_RADIUS_PIXELS * pixel_scale, 4.0 * match.rms, match.tolerance)
     previous: PolynomialFit | None = None
-    for remaining in range(config.wcsFitter.numIter - 1, -1, -1):
+    remaining, rough, bent = config.wcsFitter.numIter - 1, 1, False
+    while True:
         local = alignment.matrix @ jacobian
         pixel_scale = float(np.sqrt(abs(np.linalg.det(local))))
         source_variance = np.column_stack([sources.x_error**2, sources.y_error**2]) @ (local**2).T
         xi, eta = alignment.apply(p, q)
         ref_xi, ref_eta = plane.project(catalog.ra_deg, catalog.dec_deg)
-        if previous is None:
-            tolerance: FloatArray | float = max(FIRST_RADIUS_PIXELS * pixel_scale, 4.0 * match.rms, match.tolerance)
+        if previous is None or bent:
+            tolerance: FloatArray | float = reach
         else:
             tolerance = _tolerance(sources, source_variance, reference_errors, previous.scatter, pixel_scale, config)
         dxi, deta = guess.at(xi, eta)
@@ -139,17 +145,29 @@ def fit_wcs(
             raise _too_few(int(eligible.sum()), len(source), least)
         radius = 0.5 * pixel_scale * float(np.hypot(*shape))
         # the first rounds only bring sources and references together: a low degree serves
-        rough = None if remaining < 2 else (1 if previous is None else 2)
         fit, crossed = _choose_degree(
-            data.take(taken), catalog.id[reference][taken], radius, config, max_order, rough, systematic_mas
+            data.take(taken),
+            catalog.id[reference][taken],
+            radius,
+            config,
+            max_order,
+            rough if bent or remaining >= 2 else None,
+            systematic_mas,
         )
         if remaining == 0:
+            _refuse_if_lost(len(source), match)
             wcs = CorrectedWcs(first, first_plane, alignment, plane, fit.correction)
             stars = _matched_stars(source, reference, data, fit, eligible, kept_out, crossed)
             return WcsSolution(wcs, fit, stars, pixel_scale)
         previous = fit
         alignment, plane, guess = _similar(*_recentre(_absorbed(alignment, fit), plane), fit)
-    raise AssertionError("the last round returns")
+        # where the first WCS lacks the camera's distortion, the stars are still far from the polynomial of low degree
+        reach = min(SHRINK * reach, 4.0 * fit.scatter)
+        bent = reach > config.matcher.matchRadiusPix * pixel_scale and rough < max_order
+        if bent:
+            rough += 1
+        else:
+            remaining, rough = remaining - 1, max(rough, 2)
 
 
 def _jacobian(first: SkyWcs, plane: TangentPlane, shape: tuple[int, int]) -> FloatArray:
@@ -246,6 +264,18 @@ def _too_few(eligible: int, matched: int, least: int) -> ProcessingError:
         f"a WCS needs at least {least}.",
         "Use a deeper reference catalogue, or lower calibrate.astrometry.minSnr or .matcher.minMatchedPairs.",
     )
+
+
+def _refuse_if_lost(n_associated: int, match: PatternMatch) -> None:
+    """Few of the pattern's stars left means that the fit has wandered off it, whatever those few say."""
+    if n_associated < LEAST_SHARE * match.n_matched:
+        raise ProcessingError(
+            "WCS_UNSUPPORTED",
+            f"Only {n_associated} stars are near their references after the fit; the pattern that was found had "
+            f"{match.n_matched}.",
+            "Does the first WCS bend otherwise than the camera does? A higher calibrate.astrometry.wcsFitter.maxOrder "
+            "or .matcher.matchRadiusPix may follow it.",
+        )
 
 
 def _choose_degree(
