@@ -21,7 +21,7 @@ from safelight.calibrate.plane import FloatArray
 
 __all__ = ["SearchSpace", "log10_binomial_tail", "log10_false_matches"]
 
-N_DISPLACED = 16  # displaced copies that measure the chance rate
+DISPLACEMENTS = (2.5, 6.0, 30.0)  # in tolerances, of the displaced copies that measure the chance rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +88,22 @@ def log10_false_matches(
         What was searched.
     """
     n = len(xi)
-    expected = 1.0 - math.exp(-density * math.pi * tolerance**2)
+    expected = density * math.pi * tolerance**2
     trials = space.log10_trials(tolerance)
     counted, free = n_matched - absorbed, max(n - absorbed, 0)
-    tail = log10_binomial_tail(counted, free, expected)
+    tail = log10_binomial_tail(counted, free, -math.expm1(-expected))
     if trials + tail > 0.0:  # nothing special already; clustering can only make it less so
         return trials + tail
-    measured = _measured_chance(xi, eta, tree, tolerance)
-    return trials + (log10_binomial_tail(counted, free, measured) if measured > expected else tail)
+    measured = max(expected, _references_about_a_source(xi, eta, tree, tolerance))
+    return trials + log10_binomial_tail(counted, free, -math.expm1(-measured))
 
 
-def _measured_chance(xi: FloatArray, eta: FloatArray, tree: cKDTree, tolerance: float) -> float:
-    """Share of sources with a reference within the tolerance when the list is displaced, the larger of two.
+def _references_about_a_source(xi: FloatArray, eta: FloatArray, tree: cKDTree, tolerance: float) -> float:
+    """Mean number of references within the tolerance of a source when the list is displaced, the larger of two.
 
-    By 2.5 to 6 tolerances, where two clusters that lie on each other still do so, and by 6 to 30.
+    By 2.5 to 6 tolerances, where two clusters that lie on each other still do so, and by 6 to 30. The mean over all
+    such displacements is the number of pairs at these distances times the ratio of the areas.
     """
-    angles = np.arange(N_DISPLACED) * 2.399963  # golden angle: spread evenly, no grid
-    half = N_DISPLACED // 2
-    radii = tolerance * np.concatenate([np.linspace(2.5, 6.0, half), np.linspace(6.0, 30.0, N_DISPLACED - half)])
-    hits = np.zeros(N_DISPLACED)
-    for k, (angle, radius) in enumerate(zip(angles, radii, strict=True)):
-        shifted = np.column_stack([xi + radius * np.cos(angle), eta + radius * np.sin(angle)])
-        distance, _ = tree.query(shifted, distance_upper_bound=tolerance)
-        hits[k] = np.isfinite(distance).sum()
-    return float(max(hits[:half].mean(), hits[half:].mean())) / max(len(xi), 1)
+    pairs = cKDTree(np.column_stack([xi, eta])).count_neighbors(tree, np.array(DISPLACEMENTS) * tolerance)
+    areas = np.diff(np.square(DISPLACEMENTS))
+    return float((np.diff(pairs) / areas).max()) / max(len(xi), 1)

@@ -40,7 +40,7 @@ def mutual_nearest(
     limit = np.broadcast_to(np.asarray(tolerance, dtype=np.float64), len(xi))[good_source]
     reach = float(np.nanmax(limit)) * (1.0 + 1e-12)
     distance, to_reference = cKDTree(references).query(sources, distance_upper_bound=reach)
-    _, to_source = cKDTree(sources).query(references, distance_upper_bound=reach)
     found = np.flatnonzero(np.isfinite(distance) & (distance <= limit))
-    found = found[to_source[to_reference[found]] == found]
+    _, back = cKDTree(sources).query(references[to_reference[found]], distance_upper_bound=reach)
+    found = found[back == found]
     return good_source[found], good_reference[to_reference[found]], np.asarray(distance[found], dtype=np.float64)

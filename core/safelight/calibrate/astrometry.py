@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from safelight.calibrate.config import AstrometricLoaderConfig, CalibrateConfig
+from safelight.calibrate.config import CalibrateConfig
 from safelight.calibrate.departure import judge_departure, measure_departure
 from safelight.calibrate.first_wcs import FirstWcs, search_range
-from safelight.calibrate.matching import PatternMatch, PatternSearch, match_pattern
-from safelight.calibrate.mirrored import refuse_if_mirrored
-from safelight.calibrate.plane import FloatArray
+from safelight.calibrate.frame_match import match_frame
+from safelight.calibrate.pattern import PatternMatch
 from safelight.calibrate.quality import WcsQuality, judge_wcs
-from safelight.calibrate.repeating import repeating
+from safelight.calibrate.reference_stars import reference_errors
 from safelight.calibrate.selection import SourceList, select_sources
 from safelight.calibrate.wcs_fit import WcsSolution, fit_wcs
 from safelight.calibrate.wcs_metrics import wcs_metrics
@@ -27,10 +24,7 @@ from safelight.refcats import ReferenceCatalog
 if TYPE_CHECKING:
     from astropy.table import Table
 
-__all__ = ["Astrometry", "brightness", "reference_errors", "solve_astrometry"]
-
-UNKNOWN_POSITION_ERROR_MAS = 10.0
-LEAST_POSITION_ERROR_MAS = 0.3
+__all__ = ["Astrometry", "solve_astrometry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,35 +67,14 @@ def solve_astrometry(
     Raises
     ------
     ProcessingError
-        ``TOO_FEW_STARS``, ``WCS_NO_MATCH``, ``WCS_MIRRORED``, ``WCS_UNSUPPORTED``, ``SOURCES_INCOMPLETE``.
+        ``TOO_FEW_STARS``, ``WCS_NO_MATCH``, ``WCS_AMBIGUOUS``, ``WCS_MIRRORED``, ``WCS_UNSUPPORTED``,
+        ``SOURCES_INCOMPLETE``.
     """
     height, width = shape
-    astrometry = config.astrometry
-    sources = select_sources(src, width, height, astrometry.minSnr)
-    looked = np.argsort(repeating(sources.x, sources.y), kind="stable")
-    p, q = first.plane.project(*first.wcs.pixel_to_sky(sources.x[looked], sources.y[looked]))
-    xi, eta = first.plane.project(catalog.ra_deg, catalog.dec_deg)
-    order = np.argsort(-brightness(catalog), kind="stable")
-    order = order[np.isfinite(xi[order]) & np.isfinite(eta[order])]
+    astrometry, fitter = config.astrometry, config.astrometry.wcsFitter
     limits = search_range(first, astrometry, instrument)
-    modelled = first.origin == "camera model"
-    search = PatternSearch(
-        corners=first.corners,
-        pixel_scale=first.pixel_scale,
-        max_offset=limits.pointing_uncertainty_arcsec,
-        max_rotation_deg=limits.rotation_uncertainty_deg,
-        max_scale_error=limits.scale_uncertainty,
-        any_rotation=astrometry.matcher.anyRotation and not modelled,
-        parities=1 if modelled or (limits.parity_known and first.origin == "pointing") else 2,
-    )
-    try:
-        match = match_pattern(p, q, xi[order], eta[order], search, astrometry.matcher)
-    except ProcessingError as error:
-        if modelled and error.code == "WCS_NO_MATCH":
-            refuse_if_mirrored(first, sources, xi[order], eta[order], shape, search, astrometry.matcher)
-        raise
-    fitter = astrometry.wcsFitter
-    max_order = fitter.maxOrder if first.origin == "pointing" else fitter.maxModelOrder
+    sources = select_sources(src, width, height, astrometry.minSnr)
+    match = match_frame(sources, shape, first, catalog, limits, astrometry.matcher)
     systematic = config.astromRefObjLoader.systematicFloor
     systematic = catalog.systematic_floor_mas if systematic is None else systematic
     solution = fit_wcs(
@@ -113,22 +86,26 @@ def solve_astrometry(
         reference_errors(catalog, config.astromRefObjLoader),
         shape,
         astrometry,
-        max_order,
+        fitter.maxModelOrder if first.origin == "camera model" else fitter.maxOrder,
         systematic,
     )
     quality, caveats = judge_wcs(solution, sources, shape, systematic, astrometry)
     departure = measure_departure(solution, first, shape)
     caveats += judge_departure(departure, first.origin, limits.scale_uncertainty, astrometry.quality)
-    if first.origin == "header" and solution.wcs.alignment.mirrored:
-        caveats.append(
-            Caveat("WCS_MIRRORED", "The frame is mirrored against its header's WCS; the fitted WCS is right about it.")
-        )
+    caveats += _handedness(solution, first)
     wcs = render_tan_sip(solution.wcs, width, height, fitter.renderTolerance)
     caveats += _rendering(wcs, solution.pixel_scale, fitter.renderTolerance)
     metrics = wcs_metrics(solution, quality, first, shape, solution.wcs.alignment.rotation_deg)
     metadata = _metadata(solution, match, quality, first, wcs, len(catalog))
     metadata |= {"scaleError": departure.scale_error, "bendPixels": departure.bend_pixels}
     return Astrometry(wcs, solution, match, quality, sources, metrics, caveats, metadata)
+
+
+def _handedness(solution: WcsSolution, first: FirstWcs) -> list[Caveat]:
+    """A header may be wrong about it and the fit right; a camera model is not (see `mirrored`)."""
+    if first.origin != "header" or not solution.wcs.alignment.mirrored:
+        return []
+    return [Caveat("WCS_MIRRORED", "The frame is mirrored against its header's WCS; the fitted WCS is right about it.")]
 
 
 def _rendering(wcs: TanSipWcs, pixel_scale: float, tolerance_mas: float) -> list[Caveat]:
@@ -139,27 +116,6 @@ def _rendering(wcs: TanSipWcs, pixel_scale: float, tolerance_mas: float) -> list
     if wcs.max_error_mas > 100.0 * pixel_scale:
         raise ProcessingError("WCS_UNSUPPORTED", sentence, "Is the first WCS, or the degree of the correction, absurd?")
     return [Caveat("WCS_RENDERED_COARSELY", sentence)]
-
-
-def reference_errors(catalog: ReferenceCatalog, loader: AstrometricLoaderConfig) -> tuple[FloatArray, FloatArray]:
-    """Position errors of the references in either axis, arcsec, with the configured floor."""
-    errors = []
-    for stated in (catalog.ra_error_mas, catalog.dec_error_mas):
-        known = np.isfinite(stated) & (stated > 0)
-        if loader.positionErrorFloor is not None:
-            error = np.where(known, np.maximum(stated, loader.positionErrorFloor), loader.positionErrorFloor)
-        else:
-            error = np.where(known, np.maximum(stated, LEAST_POSITION_ERROR_MAS), UNKNOWN_POSITION_ERROR_MAS)
-        errors.append(np.maximum(error, 1e-3) / 1000.0)
-    return errors[0], errors[1]
-
-
-def brightness(catalog: ReferenceCatalog) -> FloatArray:
-    """Flux of each star in its brightest band, nJy, for ranking; 0 where it has none."""
-    if not catalog.flux_njy:
-        return np.zeros(len(catalog))
-    fluxes = np.stack([np.nan_to_num(flux, nan=0.0) for flux in catalog.flux_njy.values()])
-    return np.asarray(fluxes.max(axis=0), dtype=np.float64)
 
 
 def _metadata(

@@ -17,6 +17,8 @@ from safelight.exposure import SkyWcs
 
 __all__ = ["Alignment", "CorrectedWcs", "PlaneWcs", "PolynomialCorrection", "frame_corners", "plane_of"]
 
+FARTHEST_RADII = 100.0  # beyond so many radii of the frame no polynomial is undone: its powers would overflow
+
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
@@ -134,18 +136,29 @@ class CorrectedWcs:
         return self.plane.deproject(*self.pixel_to_plane(x, y))
 
     def sky_to_pixel(self, ra: ArrayLike, dec: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """0-based pixel positions of ICRS degrees; the polynomial is undone by fixed-point iteration to 1e-9 arcsec."""
+        """0-based pixel positions of ICRS degrees; the polynomial is undone by fixed-point iteration to 1e-9 arcsec.
+
+        NaN for places so far from the frame that its polynomial means nothing there.
+        """
         xi, eta = self.plane.project(ra, dec)
         u, v = xi, eta
         if self.polynomial is not None:
+            farthest = FARTHEST_RADII * self.polynomial.radius
+            u, v = _nearer_than(farthest, u, v)
             for _ in range(50):
                 du, dv = self.polynomial.at(u, v)
-                u_new, v_new = xi - du, eta - dv
+                u_new, v_new = _nearer_than(farthest, xi - du, eta - dv)
                 change = np.nanmax(np.abs(np.concatenate([np.ravel(u_new - u), np.ravel(v_new - v), [0.0]])))
                 u, v = u_new, v_new
                 if change < 1e-9:
                     break
         return self.first.sky_to_pixel(*self.first_plane.deproject(*self.alignment.undo(u, v)))
+
+
+def _nearer_than(farthest: float, xi: FloatArray, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The places, NaN for those that are not so near."""
+    near = np.hypot(xi, eta) < farthest
+    return np.where(near, xi, np.nan), np.where(near, eta, np.nan)
 
 
 def plane_of(wcs: SkyWcs, width: int, height: int) -> TangentPlane:

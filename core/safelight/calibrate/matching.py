@@ -1,8 +1,9 @@
 """Finding the reference stars' pattern among the sources, and refusing what could be chance.
 
 Where the first WCS knows orientation and scale, a vote over shifts and small rotations (`pattern_vote`) proposes
-solutions; where it does not, pairs of stars do (`pattern_pairs`). Each proposal is refined to a linear map, and the
-best is accepted only if chance would bring fewer than 10**-6 like it in the whole search (`acceptance`).
+solutions, of which `pattern_consensus` tells the sharp ones; where it does not, pairs of stars do (`pattern_pairs`).
+Each proposal is refined to a linear map (`refinement`), and the best is accepted only if chance would bring fewer than
+10**-6 like it in the whole search (`acceptance`), and if no other is as good (`ambiguous`).
 """
 
 from __future__ import annotations
@@ -11,84 +12,45 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
-from safelight.calibrate.acceptance import SearchSpace, log10_false_matches
-from safelight.calibrate.association import mutual_nearest
+from safelight.calibrate.acceptance import SearchSpace
+from safelight.calibrate.ambiguous import refuse_if_ambiguous
 from safelight.calibrate.config import MatcherConfig
 from safelight.calibrate.corrected_wcs import Alignment
-from safelight.calibrate.linear import fit_affine, fit_similarity
+from safelight.calibrate.pattern import PatternMatch, PatternSearch, StarLists, better
+from safelight.calibrate.pattern_consensus import by_consensus
 from safelight.calibrate.pattern_pairs import pair_candidates
-from safelight.calibrate.pattern_vote import grid, vote
+from safelight.calibrate.pattern_vote import BLOCKS, Candidate, VoteLimits, vote
 from safelight.calibrate.plane import FloatArray
+from safelight.calibrate.refinement import BRIGHT_SOURCES, CERTAIN, refine
 from safelight.errors import ProcessingError
 
-__all__ = ["PatternMatch", "PatternSearch", "match_pattern"]
+__all__ = ["match_pattern"]
 
-#: Votes: pixels of a cell, sources in units of `numBrightStars`, references a source. The first is quick and sure where
-#: sources and references rank alike; the second looks deeper, for catalogues with gaps and frames full of junk.
-VOTES = ((30.0, 1.0, 1.2), (15.0, 2.0, 3.0))
-MOST_VOTES = 6e8  # pairs, over all rotations and scales, of one vote: a second or less; longer lists are cut
-CANDIDATES = 12
+CANDIDATES = 400  # of a vote, whose consensus is sought
+REFINED = 6  # of those with most votes, and of those with the greatest consensus
+CONSENSUS_PIXELS = 2.0
 PAIR_TOLERANCE_PIXELS = 3.0
 MAX_VOTED_ROTATION_DEG = 10.0
-SPREAD_CELLS = 128  # squares on the area of the frame, of each of which at first only the brightest few are looked at
-SPREAD_TURN = 4
-CERTAIN = -20.0  # log10 of expected false matches at which no further candidate is looked at
-REFINED_SOURCES = 300
-FEWEST_FOR_AFFINE = 8  # with fewer pairs only a similarity is fitted
-SUBSETS = (25, 60, 150, REFINED_SOURCES)  # numbers of brightest sources on which significance is judged
+MOST_ADDITIONS = 2e10  # of cells, in one vote: about two seconds
+MOST_PAIRS = 1e8  # that are counted in one vote: a quarter of a second
+MOST_EXCESS = 2.5  # pairs that an optional round asks for over those that it gets
+CHANCE_VOTES = 2.0  # most that chance may give a cell in one block: a block's votes are limited to a few more
 
 
 @dataclass(frozen=True, slots=True)
-class PatternSearch:
-    """What is known before the match; planes about the frame's stated centre, arcsec."""
+class _Round:
+    """One vote: pixels of a cell, sources in units of `numBrightStars`, references on the frame for each source."""
 
-    corners: FloatArray  # (4, 2): the frame's corners in the first WCS's plane, in order
-    pixel_scale: float  # arcsec/pixel
-    max_offset: float  # arcsec
-    max_rotation_deg: float  # from the stated orientation
-    max_scale_error: float  # fraction
-    any_rotation: bool  # every angle may be tried where the stated orientation fails
-    parities: int  # 1: the stated handedness; 2: both
-
-    @property
-    def frame_radius(self) -> float:
-        """Half the frame's diagonal, arcsec."""
-        return float(np.hypot(*self.corners.T).max())
-
-    @property
-    def frame_area(self) -> float:
-        """Area of the frame in square arcsec."""
-        x, y = self.corners.T
-        return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2.0)
-
-    @property
-    def area_ratio(self) -> float:
-        """Area in which the frame may lie over the frame's own area."""
-        side = math.sqrt(self.frame_area)
-        return (1.0 + 2.0 * self.max_offset / side) ** 2
-
-    def inside(self, p: FloatArray, q: FloatArray) -> NDArray[np.bool_]:
-        """True for plane positions within the frame (a convex quadrilateral)."""
-        after = np.roll(self.corners, -1, axis=0)
-        edges = after - self.corners
-        cross = [e[0] * (q - c[1]) - e[1] * (p - c[0]) for e, c in zip(edges, self.corners, strict=True)]
-        result: NDArray[np.bool_] = np.all(np.stack(cross) >= 0, axis=0) | np.all(np.stack(cross) <= 0, axis=0)
-        return result
+    pixels: float
+    sources: float
+    depth: float
+    optional: bool = False  # left out where many of these cannot vote, or where they are no more than before
 
 
-@dataclass(frozen=True, slots=True)
-class PatternMatch:
-    """An accepted solution: `alignment` takes the first WCS's plane to the reference plane."""
-
-    alignment: Alignment
-    n_matched: int
-    tolerance: float  # arcsec, at which it was judged
-    rms: float  # arcsec, robust, one axis
-    log10_false: float
-    method: str  # "vote" or "pairs"
+#: The first is quick and sure where sources and references rank alike; the second looks deeper, for catalogues with
+#: gaps and frames full of junk; in the third nearly all vote, where hardly any is true.
+ROUNDS = (_Round(30.0, 1.0, 1.2), _Round(15.0, 2.0, 3.0), _Round(15.0, 14.0, 3.0, optional=True))
 
 
 def match_pattern(
@@ -116,23 +78,26 @@ def match_pattern(
     ------
     ProcessingError
         ``TOO_FEW_STARS`` with fewer sources or references than a match can be proved with;
-        ``WCS_NO_MATCH`` where no solution is better than chance, naming what was tried.
+        ``WCS_NO_MATCH`` where no solution is better than chance, naming what was tried;
+        ``WCS_AMBIGUOUS`` where two are.
     """
-    near = np.hypot(xi, eta) < search.frame_radius * (1.0 + search.max_scale_error) + search.max_offset
-    xi, eta = xi[near], eta[near]
-    side = math.sqrt(search.frame_area / SPREAD_CELLS)
-    p, q = _spread(p, q, side)
-    xi, eta = _spread(xi, eta, side)
-    _require(len(p), len(xi), config.minMatchedPairs)
+    lists = StarLists.of(p, q, xi, eta, search)
+    _require(lists, config.minMatchedPairs)
+    match = _search(lists, search, config)
+    refuse_if_ambiguous(lists, match, search)
+    return match
+
+
+def _search(lists: StarLists, search: PatternSearch, config: MatcherConfig) -> PatternMatch:
     tried: list[tuple[str, PatternMatch | None]] = []
     if search.max_rotation_deg <= MAX_VOTED_ROTATION_DEG:
-        best = _by_vote(p, q, xi, eta, search, config)
+        best = _by_vote(lists, search, config)
         if best is not None and best.log10_false <= config.maxLogFalseMatches:
             return best
         tried.append((f"shifts and rotations up to {search.max_rotation_deg:.3g} degrees", best))
     if search.any_rotation or search.max_rotation_deg > MAX_VOTED_ROTATION_DEG:
         rotation = 180.0 if search.any_rotation else search.max_rotation_deg
-        best = _by_pairs(p, q, xi, eta, rotation, search, config)
+        best = _by_pairs(lists, rotation, search, config)
         if best is not None and best.log10_false <= config.maxLogFalseMatches:
             return best
         handedness = "both parities" if search.parities == 2 else "the stated parity"
@@ -140,44 +105,26 @@ def match_pattern(
             f"rotations up to {rotation:.3g} degrees, {handedness}, scales within {100 * search.max_scale_error:.2g} %"
         )
         tried.append((what, best))
-    raise _no_match(len(p), len(xi), search, tried)
+    raise _no_match(lists, search, tried)
 
 
-def _spread(x: FloatArray, y: FloatArray, side: float) -> tuple[FloatArray, FloatArray]:
-    """The list with its brightest first, but of each square of `side` only a few before the others' turn.
-
-    So no cluster, trail or bright star's debris fills the head of a list, which is all that a search looks at.
-    """
-    columns, rows = np.floor(x / side).astype(np.int64), np.floor(y / side).astype(np.int64)
-    cell = (columns - columns.min(initial=0)) * (np.ptp(rows) + 1 if len(rows) else 1) + rows
-    by_cell = np.argsort(cell, kind="stable")
-    ordered = cell[by_cell]
-    first = np.searchsorted(ordered, ordered, side="left")
-    turn = np.empty(len(cell), dtype=np.int64)
-    turn[by_cell] = (np.arange(len(cell)) - first) // SPREAD_TURN
-    order = np.argsort(turn, kind="stable")
-    return x[order], y[order]
-
-
-def _require(n_sources: int, n_references: int, least: int) -> None:
+def _require(lists: StarLists, least: int) -> None:
     least = max(least, 4)
-    if n_sources < least:
+    if len(lists.p) < least:
         raise ProcessingError(
             "TOO_FEW_STARS",
-            f"Only {n_sources} usable sources: a match to the reference catalogue needs at least {least}.",
+            f"Only {len(lists.p)} usable sources: a match to the reference catalogue needs at least {least}.",
             "Look at the image: clouds, a closed shutter, or a wrong detection threshold?",
         )
-    if n_references < least:
+    if len(lists.xi) < least:
         raise ProcessingError(
             "TOO_FEW_STARS",
-            f"Only {n_references} reference stars near the stated pointing: a match needs at least {least}.",
+            f"Only {len(lists.xi)} reference stars near the stated pointing: a match needs at least {least}.",
             "Check the pointing, or use a deeper reference catalogue.",
         )
 
 
-def _no_match(
-    n_sources: int, n_references: int, search: PatternSearch, tried: list[tuple[str, PatternMatch | None]]
-) -> ProcessingError:
+def _no_match(lists: StarLists, search: PatternSearch, tried: list[tuple[str, PatternMatch | None]]) -> ProcessingError:
     parts = []
     for what, best in tried:
         if best is None:
@@ -186,7 +133,7 @@ def _no_match(
             parts.append(f"{what}: at best {best.n_matched} matches, of which chance brings 10^{best.log10_false:.0f}")
     return ProcessingError(
         "WCS_NO_MATCH",
-        f"No match between {n_sources} sources and {n_references} reference stars within "
+        f"No match between {len(lists.p)} sources and {len(lists.xi)} reference stars within "
         f"{search.max_offset:.0f} arcsec of where the stated pointing puts the frame "
         f"({'; '.join(parts) or 'no search was allowed'}).",
         "Check the pointing and the pixel scale (-c calibrate.astrometry.pointingRa, pointingDec, pixelScale), or "
@@ -194,57 +141,65 @@ def _no_match(
     )
 
 
-def _by_vote(
-    p: FloatArray, q: FloatArray, xi: FloatArray, eta: FloatArray, search: PatternSearch, config: MatcherConfig
-) -> PatternMatch | None:
-    space = SearchSpace(search.max_offset, search.max_rotation_deg, search.max_scale_error, 1, search.frame_radius)
+def _by_vote(lists: StarLists, search: PatternSearch, config: MatcherConfig) -> PatternMatch | None:
     best: PatternMatch | None = None
-    for pixels, share, depth in VOTES:
-        cell = pixels * search.pixel_scale
-        n, m = _affordable(len(p), len(xi), share * config.numBrightStars, depth, cell, search)
-        candidates = vote(
-            p[:n],
-            q[:n],
-            xi[:m],
-            eta[:m],
-            max_rotation=math.radians(search.max_rotation_deg),
-            max_scale_error=search.max_scale_error,
-            frame_radius=search.frame_radius,
-            cell=cell,
-            half=search.max_offset + cell,
-        )
-        for _, factor, shift in candidates[:CANDIDATES]:
-            c, s = factor.real, factor.imag
-            start = Alignment(np.array([[c, -s], [s, c]]), np.array([shift.real, shift.imag]))
-            best = _better(best, _refine(p, q, xi, eta, start, 1.2 * cell, search, space, "vote"))
-            if best is not None and best.log10_false < CERTAIN:
-                return best
+    most = 0
+    for one in ROUNDS:
+        limits = _limits(one.pixels * search.pixel_scale, search)
+        voters, excess = _voters(lists, one, limits, search, config)
+        if one.optional and (excess > MOST_EXCESS or len(voters.p) <= most):
+            continue
+        most = len(voters.p)
+        best = better(best, _by_one_vote(lists, voters, limits, search))
         if best is not None and best.log10_false <= config.maxLogFalseMatches:
             return best
     return best
 
 
-def _affordable(
-    n_sources: int, n_references: int, brightest: float, depth: float, cell: float, search: PatternSearch
-) -> tuple[int, int]:
-    """How many sources and references vote: `depth` references for each source on the frame, within `MOST_VOTES`."""
-    transformations = len(grid(math.radians(search.max_rotation_deg), cell, search.frame_radius)) * len(
-        grid(search.max_scale_error, cell, search.frame_radius)
+def _by_one_vote(lists: StarLists, voters: StarLists, limits: VoteLimits, search: PatternSearch) -> PatternMatch | None:
+    space = SearchSpace(search.max_offset, search.max_rotation_deg, search.max_scale_error, 1, search.frame_radius)
+    candidates = vote(voters.p, voters.q, voters.xi, voters.eta, limits, CANDIDATES)
+    sharp = CONSENSUS_PIXELS * search.pixel_scale
+    n_sources = max(BRIGHT_SOURCES, len(voters.p))
+    best: PatternMatch | None = None
+    for tolerance, proposed in (
+        (1.2 * limits.cell, candidates[:REFINED]),
+        (2.0 * sharp, by_consensus(voters, candidates, limits, sharp, REFINED)),
+    ):
+        for candidate in proposed:
+            best = better(best, refine(lists, _alignment(candidate), tolerance, search, space, "vote", n_sources))
+            if best is not None and best.log10_false < CERTAIN:
+                return best
+    return best
+
+
+def _alignment(candidate: Candidate) -> Alignment:
+    c, s = candidate.factor.real, candidate.factor.imag
+    return Alignment(np.array([[c, -s], [s, c]]), np.array([candidate.shift.real, candidate.shift.imag]))
+
+
+def _limits(cell: float, search: PatternSearch) -> VoteLimits:
+    """What a vote with this cell tries; where that is too much the cell grows."""
+    limits = VoteLimits(
+        math.radians(search.max_rotation_deg), search.max_scale_error, search.frame_radius, cell, search.max_offset
     )
-    n = min(int(brightest), n_sources)
-    m = min(int(depth * n * search.area_ratio), n_references)
-    excess = max(n * m * transformations / MOST_VOTES, 1.0)
-    return max(int(n / math.sqrt(excess)), min(n, 30)), max(int(m / math.sqrt(excess)), min(m, 300))
+    return limits if limits.additions <= MOST_ADDITIONS else _limits(1.2 * cell, search)
+
+
+def _voters(
+    lists: StarLists, one: _Round, limits: VoteLimits, search: PatternSearch, config: MatcherConfig
+) -> tuple[StarLists, float]:
+    """The heads of both lists, and how many times too many pairs the round asks for, for chance or for the time."""
+    n = min(int(one.sources * config.numBrightStars), len(lists.p))
+    m = min(int(one.depth * n * search.area_ratio), len(lists.xi))
+    squares = search.frame_area * search.area_ratio / (2.0 * limits.cell) ** 2
+    excess = max(n * m / BLOCKS / squares / CHANCE_VOTES, n * m * limits.passes / MOST_PAIRS, 1.0)
+    kept = max(int(n / math.sqrt(excess)), min(n, 30)), max(int(m / math.sqrt(excess)), min(m, 300))
+    return lists.head(*kept), excess
 
 
 def _by_pairs(
-    p: FloatArray,
-    q: FloatArray,
-    xi: FloatArray,
-    eta: FloatArray,
-    max_rotation_deg: float,
-    search: PatternSearch,
-    config: MatcherConfig,
+    lists: StarLists, max_rotation_deg: float, search: PatternSearch, config: MatcherConfig
 ) -> PatternMatch | None:
     tolerance = PAIR_TOLERANCE_PIXELS * search.pixel_scale
     space = SearchSpace(
@@ -253,12 +208,12 @@ def _by_pairs(
     best: PatternMatch | None = None
     # the second pass serves catalogues that go deeper, or bands that rank stars otherwise
     for n, depth in ((config.numPairStars, 1.0), (int(1.5 * config.numPairStars), 2.0)):
-        m = int(min(max(depth * n * search.area_ratio, 30), 300))
+        tested = lists.head(n, int(min(max(depth * n * search.area_ratio, 30), 300)))
         candidates = pair_candidates(
-            p[:n],
-            q[:n],
-            xi[:m],
-            eta[:m],
+            tested.p,
+            tested.q,
+            tested.xi,
+            tested.eta,
             max_offset=search.max_offset,
             max_scale_error=max(search.max_scale_error, 0.005),
             max_rotation_deg=max_rotation_deg,
@@ -269,87 +224,9 @@ def _by_pairs(
         for _, factor, shift, parity in candidates:
             c, s = factor.real, factor.imag
             start = Alignment(np.array([[parity * c, -s], [parity * s, c]]), np.array([shift.real, shift.imag]))
-            best = _better(best, _refine(p, q, xi, eta, start, 1.5 * tolerance, search, space, "pairs"))
+            best = better(best, refine(lists, start, 1.5 * tolerance, search, space, "pairs"))
             if best is not None and best.log10_false < CERTAIN:
                 return best
         if best is not None and best.log10_false <= config.maxLogFalseMatches:
             return best
-    return best
-
-
-def _better(a: PatternMatch | None, b: PatternMatch | None) -> PatternMatch | None:
-    if a is None or b is None:
-        return a or b
-    return b if b.log10_false < a.log10_false else a
-
-
-def _refine(
-    p: FloatArray,
-    q: FloatArray,
-    xi: FloatArray,
-    eta: FloatArray,
-    start: Alignment,
-    tolerance: float,
-    search: PatternSearch,
-    space: SearchSpace,
-    method: str,
-) -> PatternMatch | None:
-    """Shrink the tolerance while the linear map is fitted again, then judge it; None for a map that is no camera's."""
-    p, q = p[:REFINED_SOURCES], q[:REFINED_SOURCES]
-    n_reference = int(1.5 * max(len(p), 30) * search.area_ratio)
-    xi, eta = xi[:n_reference], eta[:n_reference]
-    around = np.hypot(xi - start.shift[0], eta - start.shift[1]) < 1.1 * search.frame_radius + 40.0 * tolerance
-    xi, eta = xi[around], eta[around]
-    if len(xi) < 4:
-        return None
-    tree = cKDTree(np.column_stack([xi, eta]))
-    least = 1.0 * search.pixel_scale
-    alignment, rms, absorbed = start, tolerance, 2
-    for step in range(10):
-        source, reference, _ = mutual_nearest(*alignment.apply(p, q), xi, eta, tolerance)
-        if len(source) < 4:
-            return None
-        similar = step < 2 or len(source) < FEWEST_FOR_AFFINE
-        fit, absorbed = (fit_similarity, 2) if similar else (fit_affine, 3)
-        alignment, rms = fit(p[source], q[source], xi[reference], eta[reference])
-        if not _plausible(alignment, start):
-            return None
-        smaller = max(0.6 * tolerance, least, min(4.0 * rms, tolerance))
-        if smaller > 0.95 * tolerance:
-            break
-        tolerance = smaller
-    return _judge(p, q, xi, eta, tree, alignment, absorbed, tolerance, rms, search, space, method)
-
-
-def _plausible(alignment: Alignment, start: Alignment) -> bool:
-    """Whether the fit has stayed near the proposal: no shear beyond 3 %, scale within 3 %."""
-    stretch = np.linalg.svd(alignment.matrix, compute_uv=False) / start.scale
-    return bool(abs(stretch[0] - 1) < 0.03 and abs(stretch[1] - 1) < 0.03)
-
-
-def _judge(
-    p: FloatArray,
-    q: FloatArray,
-    xi: FloatArray,
-    eta: FloatArray,
-    tree: cKDTree,
-    alignment: Alignment,
-    absorbed: int,
-    tolerance: float,
-    rms: float,
-    search: PatternSearch,
-    space: SearchSpace,
-    method: str,
-) -> PatternMatch | None:
-    """The significance of a map, on the number of brightest sources where it is greatest."""
-    u, v = alignment.apply(p, q)
-    density = int(search.inside(*alignment.undo(xi, eta)).sum()) / (search.frame_area * alignment.scale**2)
-    best: PatternMatch | None = None
-    for n in SUBSETS:
-        source, _, _ = mutual_nearest(u[:n], v[:n], xi, eta, tolerance)
-        log_false = log10_false_matches(u[:n], v[:n], tree, tolerance, len(source), density, absorbed, space)
-        # one decade for the handful of subsets and tolerances that were looked at
-        best = _better(best, PatternMatch(alignment, len(source), tolerance, rms, log_false + 1.0, method))
-        if n >= len(p):
-            break
     return best

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from safelight.calibrate.config import MatcherConfig
 from safelight.calibrate.first_wcs import FirstWcs
-from safelight.calibrate.matching import PatternSearch, match_pattern
+from safelight.calibrate.matching import match_pattern
+from safelight.calibrate.pattern import PatternSearch
 from safelight.calibrate.plane import FloatArray
 from safelight.calibrate.selection import SourceList
 from safelight.errors import ProcessingError

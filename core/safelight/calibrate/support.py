@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from safelight.calibrate.astrometry import brightness
 from safelight.calibrate.config import AstrometryConfig
 from safelight.calibrate.plane import FloatArray
+from safelight.calibrate.reference_stars import brightness
 from safelight.calibrate.selection import SourceList
 from safelight.calibrate.wcs_fit import MatchedStars, WcsSolution
 from safelight.caveats import Caveat

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from safelight.calibrate.photometry import solve_photometry
 from safelight.calibrate.plane import FloatArray
 from safelight.calibrate.result import METRICS, CalibrateResult
 from safelight.calibrate.support import judge_support, measure_support
+from safelight.calibrate.verdict import refuse_if_contradicted
 from safelight.calibrate.visit_attempt import solve_again
 from safelight.calibrate.visit_photometry import own_or_visits_zeropoint
 from safelight.calibrate.visit_prior import VisitPrior
@@ -91,9 +92,9 @@ def run(
     Raises
     ------
     ProcessingError
-        ``NO_POINTING``, ``TOO_FEW_STARS``, ``WCS_NO_MATCH``, ``WCS_UNSUPPORTED``, ``WCS_AGAINST_VISIT``,
-        ``VISIT_NO_BETTER`` and, of the zeropoint, ``NO_PHOTOMETRIC_CATALOG``, ``TOO_FEW_PHOTOMETRIC_STARS``,
-        ``NO_REFERENCE_BAND``, ``NO_COLOR_TERM``, unless
+        ``NO_POINTING``, ``TOO_FEW_STARS``, ``WCS_NO_MATCH``, ``WCS_AMBIGUOUS``, ``WCS_MIRRORED``,
+        ``WCS_UNSUPPORTED``, ``WCS_CONTRADICTED``, ``WCS_AGAINST_VISIT``, ``VISIT_NO_BETTER`` and, of the zeropoint,
+        ``NO_PHOTOMETRIC_CATALOG``, ``TOO_FEW_PHOTOMETRIC_STARS``, ``NO_REFERENCE_BAND``, ``NO_COLOR_TERM``, unless
         `requireAstrometry` or `requirePhotoCal` make them caveats.
     """
     report = progress or (lambda stage: None)
@@ -110,9 +111,7 @@ def run(
         exposure.wcs = solved.wcs
         metrics |= solved.metrics
         caveats += solved.caveats
-        support = measure_support(solved.solution, solved.sources, astrometry, exposure, config.astrometry)
-        caveats += judge_support(support, config.astrometry)
-        metadata["astrometry"] = solved.metadata | support.metadata
+        metadata["astrometry"] = solved.metadata
         pairs = _pairs(solved, astrometry)
         stars = solved.solution.stars
         src["calib_astrometry_used"][pairs.source[stars.used]] = True
@@ -165,13 +164,25 @@ def _astrometry(
             return first, None
         if visit is not None and visit.model is not None:
             detector = exposure.detector_id
-            return first, solve_again(src, exposure.shape, first, catalog, visit, config, instrument, detector)
-        return first, solve_astrometry(src, exposure.shape, first, catalog, config, instrument)
+            solved = solve_again(src, exposure.shape, first, catalog, visit, config, instrument, detector)
+        else:
+            solved = solve_astrometry(src, exposure.shape, first, catalog, config, instrument)
+        return first, _confronted(solved, catalog, exposure, config)
     except ProcessingError as error:
         if config.requireAstrometry and config.doAstrometry:
             raise
         caveats.append(Caveat("NO_ASTROMETRY", f"The WCS was not fitted: {error.message} [{error.code}]"))
         return first, None
+
+
+def _confronted(
+    solved: Astrometry, catalog: ReferenceCatalog, exposure: Exposure, config: CalibrateConfig
+) -> Astrometry:
+    """The solution with what bright stars and references say of it; see `refuse_if_contradicted`."""
+    support = measure_support(solved.solution, solved.sources, catalog, exposure, config.astrometry)
+    caveats = [*solved.caveats, *judge_support(support, config.astrometry)]
+    refuse_if_contradicted(caveats)
+    return replace(solved, caveats=caveats, metadata=solved.metadata | support.metadata)
 
 
 def _pairs(solved: Astrometry, catalog: ReferenceCatalog) -> _Pairs:

@@ -17,7 +17,7 @@ from safelight.calibrate.config import CalibrateConfig
 from safelight.calibrate.corrected_wcs import Alignment, CorrectedWcs
 from safelight.calibrate.first_wcs import FirstWcs
 from safelight.calibrate.linear import fit_similarity
-from safelight.calibrate.matching import PatternMatch
+from safelight.calibrate.pattern import PatternMatch
 from safelight.calibrate.plane import FloatArray
 from safelight.calibrate.quality import WcsQuality
 from safelight.calibrate.selection import select_sources

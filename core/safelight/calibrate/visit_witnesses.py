@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from safelight.calibrate.acceptance import log10_binomial_tail
 from safelight.calibrate.association import mutual_nearest
-from safelight.calibrate.astrometry import brightness, reference_errors
 from safelight.calibrate.config import AstrometricLoaderConfig
 from safelight.calibrate.corrected_wcs import Alignment, CorrectedWcs, plane_of
 from safelight.calibrate.plane import FloatArray
+from safelight.calibrate.reference_stars import brightness, reference_errors
 from safelight.calibrate.selection import SourceList
 from safelight.errors import ProcessingError
 from safelight.exposure import SkyWcs

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safelight.calibrate.association import mutual_nearest
 from safelight.calibrate.config import AstrometryConfig, WcsFitterConfig
 from safelight.calibrate.corrected_wcs import Alignment, CorrectedWcs, PolynomialCorrection
-from safelight.calibrate.matching import PatternMatch
+from safelight.calibrate.pattern import PatternMatch
 from safelight.calibrate.plane import FloatArray, TangentPlane
 from safelight.calibrate.polynomial_fit import FitData, PolynomialFit, cross_validate, fit_polynomial, n_parameters
 from safelight.calibrate.reserve import assign_folds, reserved

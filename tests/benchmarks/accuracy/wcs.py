@@ -17,7 +17,8 @@ from tests.benchmarks.accuracy.frames import GAIA, PS1, Frame
 from tests.benchmarks.accuracy.peers import PeerError, program
 from tests.benchmarks.accuracy.rows import Row, spread
 
-from safelight.calibrate.astrometry import Astrometry, reference_errors, solve_astrometry
+from safelight.calibrate.astrometry import Astrometry, solve_astrometry
+from safelight.calibrate.reference_stars import reference_errors
 from safelight.calibrate.reserve import reserved
 from safelight.calibrate.selection import select_sources
 from safelight.errors import ProcessingError

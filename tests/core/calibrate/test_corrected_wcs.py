@@ -69,3 +69,15 @@ def test_an_alignment_is_undone() -> None:
     alignment = Alignment(np.array([[0.3, -1.1], [0.9, 0.4]]), np.array([5.0, 6.0]))
     p, q = np.array([1.0, -4.0]), np.array([2.0, 8.0])
     assert np.allclose(alignment.undo(*alignment.apply(p, q)), [p, q])
+
+
+def test_a_place_far_from_the_frame_has_no_pixel_however_strongly_the_polynomial_bends() -> None:
+    first = plain()
+    plane = plane_of(first, 1024, 1024)
+    coefficients = np.zeros((2, 36))
+    coefficients[:, -1] = 50.0  # u**7: the iteration diverges a few frames away
+    wcs = CorrectedWcs(first, plane, Alignment(), plane, PolynomialCorrection(7, 150.0, coefficients))
+    x, y = wcs.sky_to_pixel(np.array([150.0, 150.4, 151.0, 200.0]), np.array([2.0, 2.0, 2.5, 40.0]))
+    assert np.allclose(wcs.pixel_to_sky(x[0], y[0]), (150.0, 2.0))
+    assert np.isnan(x[1:]).all()
+    assert np.isnan(y[1:]).all()

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from safelight.calibrate.config import MatcherConfig
-from safelight.calibrate.matching import PatternMatch, PatternSearch, match_pattern
+from safelight.calibrate.matching import match_pattern
+from safelight.calibrate.pattern import PatternMatch, PatternSearch
 from safelight.errors import ProcessingError
 
 Floats = NDArray[np.float64]
