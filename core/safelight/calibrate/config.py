@@ -102,10 +102,10 @@ class WcsFitterConfig(StepConfig):
         0, description="degree of the correction in the tangent plane; 0: as stars and cross-validation support"
     )
     maxOrder: Annotated[int, Field(ge=1, le=7)] = Field(
-        5, description="highest degree tried without a distortion model"
+        5, description="highest degree tried without a camera model"
     )
     maxModelOrder: Annotated[int, Field(ge=1, le=7)] = Field(
-        3, description="highest degree tried on top of a camera model or header WCS"
+        3, description="highest degree tried on top of a camera model"
     )
     numIter: Annotated[int, Field(ge=1, le=20)] = Field(4, description="rounds of association and fit")
     numRejIter: Annotated[int, Field(ge=1, le=50)] = Field(10, description="rounds of clipping in one fit")
