@@ -101,9 +101,7 @@ class WcsFitterConfig(StepConfig):
     order: Annotated[int, Field(ge=0, le=7)] = Field(
         0, description="degree of the correction in the tangent plane; 0: as stars and cross-validation support"
     )
-    maxOrder: Annotated[int, Field(ge=1, le=7)] = Field(
-        5, description="highest degree tried without a camera model"
-    )
+    maxOrder: Annotated[int, Field(ge=1, le=7)] = Field(5, description="highest degree tried without a camera model")
     maxModelOrder: Annotated[int, Field(ge=1, le=7)] = Field(
         3, description="highest degree tried on top of a camera model"
     )
