@@ -191,6 +191,27 @@ def test_an_observers_session_from_the_filter_to_the_metrics_gives_what_the_comm
     assert [name for name in by_hand if not by_hand[name] == in_program[name] == detached[name]] == []
 
 
+def test_a_run_in_the_program_is_cancelled_when_the_program_is_told_to_end(start: Start, data: Path) -> None:
+    terminal = start(data)
+    select(terminal)
+    terminal.send(b"p")
+    shown(terminal, "RUN 2 SKIP 0 BLOCKED 0")
+    terminal.send(b"t")
+    shown(terminal, r"Run this\?")
+    terminal.send(b"\r")
+
+    def told_here(kind: str) -> list[dict[str, Any]]:
+        return [event for event in events(data, "scratch/903986-16") if event["event"] == kind]
+
+    wait_until(lambda: told_here("stage"), terminal)
+    os.kill(terminal.pid, signal.SIGTERM)
+    assert terminal.status() == 128 + signal.SIGTERM
+    assert b"Traceback" not in terminal.output
+    (finished,) = told_here("run-finished")
+    assert (finished["exit_code"], finished["counts"]) == (130, {"cancelled": 1})
+    assert [event["status"] for event in told_here("ccd-finished")] == ["cancelled"]
+
+
 def test_runs_outlive_the_application_and_a_killed_runner_is_resumed(start: Start, data: Path) -> None:
     terminal = start(data)
     select(terminal)

@@ -120,6 +120,8 @@ class SafelightApp(EverywhereActions, inherit_bindings=False):
         self._modes_before: list[str] = []
         self._typed = OrderedKeys(self, self._hand_on)
         self.typed_at = 0.0
+        self.ending = False
+        """Whether the program is on its way out: screens that are being made then never get their panes."""
         self.theme = choose_theme(self._theme_wanted, os.environ)
 
     # --- beginning and end ------------------------------------------------------------------------------------------
@@ -293,6 +295,11 @@ class SafelightApp(EverywhereActions, inherit_bindings=False):
             self.leave()
         else:
             self.switch_mode(self._modes_before.pop() if self._modes_before else "browse")
+
+    def exit(self, *arguments: Any, **rest: Any) -> None:
+        """End, whatever is being shown."""
+        self.ending = True
+        super().exit(*arguments, **rest)
 
     def leave(self) -> None:
         """Quit; first ask where a run works in this very program and would end with it."""

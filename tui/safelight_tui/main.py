@@ -95,6 +95,7 @@ def _run(root: Path | None, *, read_only: bool, safe: bool) -> int:
         driver_class=DeltaDriver,
     )
     app.run()
+    app.run_workers.end(within=DeltaDriver.GRACE_SECONDS)  # told to end by a signal, it has asked nobody
     if app.state_file is not None:
         save_state(app.state_file, app.remembered)
     return app.return_code or 0

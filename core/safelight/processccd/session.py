@@ -108,10 +108,10 @@ def run_plan(
         with OutcomeLedger(output) as ledger:
             ledger.record_files({"processCcd_config": config_path(output), "packages": versions_path(output)})
             visits = VisitStage(butler, config, ledger, plan)
+            executor = _executor(butler, config, settings, run, versions)
             runner = Runner(
                 plan, ledger, provenance, listener=listener, raise_failures=settings.raise_errors, visits=visits
             )
-            executor = _executor(butler, config, settings, run, versions)
             summary = runner.execute(executor, control or Control())
             ledger.record_files({f"{name}_schema": path for name, path in _schema_paths(butler).items()})
         _clean(output)  # a worker of a killed run may still have been dying at the first look

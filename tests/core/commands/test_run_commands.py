@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
@@ -16,6 +17,7 @@ import pytest
 
 from safelight.butler.butler import Butler
 from safelight.commands.main import main
+from safelight.errors import UsageError
 from safelight.processccd import events
 from safelight.processccd.control import ControlReader
 from safelight.processccd.journal import JournalWriter, journal_folder
@@ -197,6 +199,20 @@ def test_a_failure_is_retried_detached(call: Any, listing: Path) -> None:
     runs = json.loads(call(main, "runs", listing, "--all", "--format", "json").out)
     assert [run["total"] for run in runs] == [4, 4]
     assert "--failed" in runs[1]["command_line"]
+
+
+def test_a_run_whose_workers_cannot_be_made_says_why_and_leaves_no_run(
+    call: Any, listing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise UsageError("NO_WORKERS", "There are no workers.")
+
+    monkeypatch.setattr("safelight.processccd.session._executor", refuse)
+    result = call(main, "run", listing, "--rerun", "night", "--id", "visit=903986")
+    assert (result.code, "There are no workers." in result.err) == (2, True)
+    assert json.loads(call(main, "runs", listing, "--all", "--format", "json").out) == []
+    assert not list((listing / "rerun" / "night").rglob("*.jsonl"))
+    gc.collect()  # a journal that is open still would warn, and warnings are errors
 
 
 @pytest.mark.parametrize("detach", [(), ("--detach",)])

@@ -262,6 +262,7 @@ def test_a_free_name_counts_up() -> None:
     assert free_rerun_name({}, "first") == "first"
     assert free_rerun_name({"first-2": 1}, "first-2") == "first-3"
     assert free_rerun_name({"a": 1, "a-2": 1}, "a") == "a-3"
+    assert free_rerun_name({"scratch/903986-16": 1}, "scratch/903986-16") == "scratch/903986-16-2"
 
 
 def test_calibrations_are_ok_missing_or_off(tmp_path: Path) -> None:

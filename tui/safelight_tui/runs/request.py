@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safelight.errors import UsageError
+from safelight_tui.session.reruns import SCRATCH
 
 if TYPE_CHECKING:
     from safelight.commands.taskoptions import TaskOptions
@@ -125,8 +126,8 @@ def valid_rerun_name(name: str) -> str:
 
 
 def free_rerun_name(taken: Mapping[str, object], wish: str) -> str:
-    """`wish`, or `wish` with the first number that is free."""
-    stem = wish.rstrip("0123456789").rstrip("-") or wish
+    """`wish`, or `wish` with the first number that is free; a visit and a CCD at its end are no such number."""
+    stem = wish if wish.startswith(SCRATCH) else wish.rstrip("0123456789").rstrip("-") or wish
     number, name = 2, wish
     while name in taken:
         name, number = f"{stem}-{number}", number + 1

@@ -97,7 +97,7 @@ class BrowseScreen(BrowseTree):
         problems = rerun is not None and any(status.problem for status in rerun.counts)
         return ("rows", *(("problems",) if problems else ()), *(("search",) if self.searched else ()))
 
-    def on_mount(self) -> None:
+    def panes_made(self) -> None:
         """Focus the table."""
         self.table.focus()
 

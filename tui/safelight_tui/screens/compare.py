@@ -81,7 +81,7 @@ class CompareScreen(NarrowingScreen):
         rows = ("rows",) if self._comparison is not None and self._comparison.rows else ()
         return (*rows, *(("search",) if self._searched else ()))
 
-    def on_mount(self) -> None:
+    def panes_made(self) -> None:
         """Compare with the newest other rerun."""
         self.table.focus()
         self.action_next_rerun()

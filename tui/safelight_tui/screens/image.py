@@ -76,7 +76,7 @@ class ImageScreen(BlinkingScreen):
         """The image."""
         return self.view
 
-    def on_mount(self) -> None:
+    def panes_made(self) -> None:
         """Focus the image."""
         self.query_one("#numbers", TextPane).can_focus = False
         self.view.focus()

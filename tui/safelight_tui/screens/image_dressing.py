@@ -53,7 +53,7 @@ class DressingScreen(SavingScreen):
             layer = shown.layer if self._overlays in _WITH_MASK else None
             shown.picture.layer = layer and replace(layer, shown=drawn(self._planes, layer.planes))
         self.view.show(self.view.picture, self.view.second, keep_view=True)
-        self.call_after_refresh(self._describe)
+        self.when_drawn(self._describe)
 
     def _read_positions(self, shown: Shown) -> None:
         shown.positions = ()

@@ -51,7 +51,7 @@ class LogsScreen(LogFiltering):
             yield LineTable(empty_text="nothing was run yet", id="logs-list")
             yield LogView(empty_text="no log", id="logs-view")
 
-    def on_mount(self) -> None:
+    def panes_made(self) -> None:
         """Focus the log."""
         self.query_one(LogView).focus()
 

@@ -19,7 +19,7 @@ How to add a screen
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -88,6 +88,9 @@ class ModeScreen(Screen[None]):
     def compose_body(self) -> ComposeResult:
         """The panes between header and footer."""
         yield from ()
+
+    def panes_made(self) -> None:
+        """Called once, when the panes can be found: a screen of a program that is ending never gets any."""
 
     def session_changed(self, what: frozenset[str]) -> None:
         """Show what the session holds now.
@@ -172,6 +175,11 @@ class ModeScreen(Screen[None]):
         width, height = MINIMUM_SIZE
         yield Static(f"This needs {width}x{height} characters.", classes="too-small", markup=False)
 
+    def on_mount(self) -> None:
+        """Begin with the panes, where there are any."""
+        if not self.shell.ending:
+            self.panes_made()
+
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was shown."""
         self.changed(EVERYTHING)
@@ -185,10 +193,23 @@ class ModeScreen(Screen[None]):
         """Show the keys of the pane in focus."""
         self.refresh_footer()
 
+    def when_drawn(self, work: Callable[[], object]) -> None:
+        """Do `work`, which is about the panes, after the next refresh."""
+
+        def do() -> None:
+            if self._has_panes:
+                work()
+
+        self.call_after_refresh(do)
+
+    @property
+    def _has_panes(self) -> bool:
+        """Whether there are panes to show something in: not before they are made, nor while the program ends."""
+        return self.is_mounted and self.app.is_running and not self.shell.ending
+
     @property
     def _is_shown(self) -> bool:
-        """Whether there are panes to show something in: not before they are made, nor while the program ends."""
-        return self.is_mounted and self.app.is_running and self.is_current
+        return self._has_panes and self.is_current
 
     def changed(self, what: frozenset[str]) -> None:
         """Take note of a change: header, body, footer."""

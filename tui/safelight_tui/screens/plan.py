@@ -74,7 +74,7 @@ class PlanScreen(ChoosingScreen):
         yield LineTable(empty_text="no plan yet: p makes one", mark="x", id="plan-table")
         yield TextPane(id="plan-detail")
 
-    def on_mount(self) -> None:
+    def panes_made(self) -> None:
         """Focus the table."""
         self.query_one(LineTable).focus()
 
@@ -82,7 +82,7 @@ class PlanScreen(ChoosingScreen):
         """Fit the columns again."""
         super().on_resize(event)
         self.set_class(event.size.height < 32, "-short")
-        self.call_after_refresh(self._fill)
+        self.when_drawn(self._fill)
 
     def first_pane(self) -> LineTable:
         """The table."""

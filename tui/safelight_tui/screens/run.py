@@ -68,7 +68,7 @@ class RunScreen(ControllingScreen):
         yield self.log_filter()
         yield LogView(empty_text="no log of this CCD", id="run-log")
 
-    def on_mount(self) -> None:
+    def panes_made(self) -> None:
         """Focus the focal plane; keep the times going."""
         self.query_one(FocalPlane).focus()
         self.set_interval(1.0, self._tick)
@@ -77,7 +77,7 @@ class RunScreen(ControllingScreen):
         """Leave the table out where there is no room."""
         super().on_resize(event)
         self.set_class(event.size.height < TALL, "-short")
-        self.call_after_refresh(self._show)
+        self.when_drawn(self._show)
 
     def first_pane(self) -> FocalPlane | LineTable:
         """The focal plane; of a camera without one, the list."""

@@ -78,7 +78,7 @@ class StartScreen(ModeScreen):
         """The list."""
         return self.query_one(_Paths)
 
-    def on_mount(self) -> None:
+    def panes_made(self) -> None:
         """Fill the list; look at the disk in threads."""
         recent = [Path(path) for path in self.shell.remembered.recent]
         self._recent = [(path, "") for path in recent]
@@ -216,7 +216,7 @@ class StartScreen(ModeScreen):
     def on_resize(self, event: Resize) -> None:
         """Give the paths what room there is."""
         super().on_resize(event)
-        self._show_rows()
+        self.when_drawn(self._show_rows)
 
     def on_screen_resume(self) -> None:
         """Nothing is open here."""

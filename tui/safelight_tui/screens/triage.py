@@ -68,7 +68,7 @@ class TriageScreen(JudgingScreen):
             yield TextPane(id="detail")
         yield PromptLine()
 
-    def on_mount(self) -> None:
+    def panes_made(self) -> None:
         """Focus the table; look for marks of others now and then."""
         self.table.focus()
         self.set_interval(MARKS_EVERY_S, self._look_for_marks)
