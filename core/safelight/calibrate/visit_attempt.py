@@ -79,9 +79,11 @@ def solve_again(
     agreeing = [one for one in found if _agrees(one, first, shape, visit)]
     if visit.first is not None:
         return _better(agreeing, visit.first, failures, config)
-    if not agreeing:
-        raise failures[-1] if failures else _off_again()
-    return _best(agreeing, config)
+    if agreeing:
+        return _best(agreeing, config)
+    if failures:
+        raise failures[-1]
+    raise ProcessingError("WCS_AGAINST_VISIT", "Its stars lead away from the place that the visit's other CCDs give.")
 
 
 def _best(found: list[Astrometry], config: CalibrateConfig) -> Astrometry:
@@ -107,14 +109,10 @@ def _better(
         return replace(best, caveats=told)
     if found:
         most = max(one.quality.n_matches for one in found)
-        why = f"Only {most} stars agree with the place that the visit gives, {before.matches} with the first WCS."
+        why = f"only {most} stars agree with it, {before.matches} with the first WCS."
     else:
-        why = failures[0].message if failures else _off_again().message
-    raise ProcessingError("VISIT_NO_BETTER", f"No better WCS was found at the place that the visit gives: {why}")
-
-
-def _off_again() -> ProcessingError:
-    return ProcessingError("WCS_AGAINST_VISIT", "Its stars lead away from the place that the visit's other CCDs give.")
+        why = failures[0].message if failures else "its stars lead away from it."
+    raise ProcessingError("VISIT_NO_BETTER", f"No better WCS was found at that place: {why}")
 
 
 def _at_its_place(

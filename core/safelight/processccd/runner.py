@@ -140,10 +140,10 @@ class Runner:
         """A CCD is over: ledger first, then the journal, so that who reads the journal finds the ledger ahead of it."""
         self._running.pop(job.key, None)
         self._notice_interruption()
-        if outcome.traceback:
-            self._voice.logs.attach(outcome.key, outcome.traceback)
         if self._visits.revise(outcome):
             return
+        if outcome.traceback:
+            self._voice.logs.attach(outcome.key, outcome.traceback)
         outcome = self._visits.settled(outcome)
         self._ledger.record(outcome, self.run_name, self.plan.config_hash)
         if outcome.metrics:

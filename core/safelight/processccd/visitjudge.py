@@ -25,9 +25,9 @@ __all__ = ["JUDGE_CODES", "VisitJudgement", "is_solvable", "judge_visit"]
 JUDGE_CODES = frozenset(
     {"VISIT_WCS_OFF", "VISIT_WCS_CONTRADICTED", "VISIT_ZEROPOINT_JUMP", "VISIT_ZEROPOINT_CONTRADICTED"}
 )
-#: Failures, by stage, for want of stars: what neighbours know may help.
+#: Failures, by stage, for want of stars or for a place that may be wrong: what neighbours know may help.
 SOLVABLE = {
-    "wcs": frozenset({"TOO_FEW_STARS", "WCS_NO_MATCH", "WCS_UNSUPPORTED"}),
+    "wcs": frozenset({"TOO_FEW_STARS", "WCS_NO_MATCH", "WCS_UNSUPPORTED", "WCS_AMBIGUOUS", "WCS_CONTRADICTED"}),
     "zeropoint": frozenset({"TOO_FEW_PHOTOMETRIC_STARS"}),
 }
 

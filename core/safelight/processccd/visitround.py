@@ -76,9 +76,12 @@ class VisitRound:
         assert outcome.failure is not None
         self._second.hold(outcome)
         failure = outcome.failure
-        self._voice.note(outcome.key, f"failed alone: {failure.message} [{failure.code}]; waits for its visit")
+        self._tell(outcome.key, f"failed alone: {failure.message} [{failure.code}] It is tried again after its visit.")
         self._wait(outcome.key)
         return True
+
+    def _tell(self, key: str, message: str) -> None:
+        self._voice.record(key, logging.INFO, "processCcd", message)
 
     def _wait(self, key: str) -> None:
         self._voice.emit(events.StageStarted(time=time.time(), ccd=key, stage="visit"))
@@ -117,7 +120,7 @@ class VisitRound:
             self._tell_judged(ccd)
         self._second.learn(judged.judgement.priors)
         for key, why in judged.judgement.refusals.items():
-            self._voice.note(key, f"cannot be solved from its visit: {why}")
+            self._tell(key, f"cannot be solved from its visit: {why}")
 
     def _tell_judged(self, ccd: RecordedCcd) -> None:
         key = ccd_key(ccd.data_id)
@@ -155,7 +158,7 @@ class VisitRound:
         jobs = [] if self._raise_failures else self._second.begin(self._plan.ccds)
         for job in jobs:
             if self._second.is_revision(job.key):
-                self._voice.note(job.key, "is off its place in the camera: solved again from there")
+                self._tell(job.key, "is off its place in the camera: solved again from there")
                 self._wait(job.key)
         return jobs
 
@@ -169,8 +172,12 @@ class VisitRound:
             for caveat in outcome.caveats:
                 self._voice.record(outcome.key, logging.WARNING, "processCcd", f"{caveat.code}: {caveat.message}")
         else:
+            if outcome.failure is not None and outcome.failure.code == "INTERNAL_ERROR":
+                self._voice.logs.attach(outcome.key, outcome.traceback)
             why = outcome.failure.message if outcome.failure is not None else "The second attempt was cancelled."
-            self._voice.record(outcome.key, logging.INFO, "processCcd", f"Its first result stays. {why}")
+            self._tell(outcome.key, f"Its first result stays. {why}")
+            if outcome.failure is not None and outcome.failure.code == "VISIT_NO_BETTER" and self._stage is not None:
+                self._stage.explain(outcome.data_id, why)
         self._voice.logs.finish(outcome.key)
         now = self._ledger.ccd(outcome.data_id)
         if now is not None:

@@ -12,7 +12,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,7 @@ class VisitStage:
         for ccd in plan.with_action("run"):
             if "visit" in ccd.data_id:
                 self._planned[ccd.data_id["visit"]].add(ccd.key)
+        self._explained: dict[str, str] = {}  # of CCDs off their place: what a second attempt in this run has shown
         self._open = {visit: set(keys) for visit, keys in self._planned.items()}
         self._recorded = self._by_visit(plan.ccds) if self._on else {}
 
@@ -133,20 +134,32 @@ class VisitStage:
         )
         return hashlib.sha256(json.dumps([self._hash, facts]).encode()).hexdigest()
 
-    @staticmethod
-    def _caveats(ccd: RecordedCcd, judgement: VisitJudgement) -> list[Caveat]:
+    def _caveats(self, ccd: RecordedCcd, judgement: VisitJudgement) -> list[Caveat]:
         own = [caveat for caveat in ccd.caveats if caveat.code not in JUDGE_CODES]
-        return own + judgement.caveats[ccd_key(ccd.data_id)]
+        return own + [self._told(ccd, caveat) for caveat in judgement.caveats[ccd_key(ccd.data_id)]]
 
     def _differs(self, ccd: RecordedCcd, judgement: VisitJudgement) -> bool:
         return ccd_key(ccd.data_id) in judgement.caveats and self._caveats(ccd, judgement) != ccd.caveats
 
     def _amend(self, ccd: RecordedCcd, judgement: VisitJudgement) -> RecordedCcd:
-        caveats = self._caveats(ccd, judgement)
-        metrics = judgement.metrics.get(ccd_key(ccd.data_id), {})
+        return self._write(ccd, self._caveats(ccd, judgement), judgement.metrics.get(ccd_key(ccd.data_id), {}))
+
+    def _write(self, ccd: RecordedCcd, caveats: list[Caveat], metrics: Mapping[str, float]) -> RecordedCcd:
+        """Put caveats and metrics where the CCD's others stand."""
         path = self._butler.path_for("processCcd_metadata", ccd.data_id)
         files = [amend_metadata(path, caveats, metrics)] if path.is_file() else []
         return self._ledger.amend(ccd.data_id, caveats, metrics, files)
+
+    def explain(self, data_id: Mapping[str, Any], sentence: str) -> None:
+        """Add what a second attempt has shown to the caveat of a CCD that is off its place."""
+        self._explained[ccd_key(dict(data_id))] = sentence
+        ccd = self._ledger.ccd(data_id)
+        if ccd is not None:
+            self._write(ccd, [self._told(ccd, one) for one in ccd.caveats], {})
+
+    def _told(self, ccd: RecordedCcd, caveat: Caveat) -> Caveat:
+        said = self._explained.get(ccd_key(ccd.data_id), "") if caveat.code == "VISIT_WCS_OFF" else ""
+        return replace(caveat, message=f"{caveat.message} {said}") if said else caveat
 
     def _keep(self, visit: Any, ccds: Iterable[RecordedCcd], judgement: VisitJudgement) -> None:
         content = {

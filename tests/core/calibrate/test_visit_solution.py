@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from safelight.calibrate import CalibrateConfig
 from safelight.calibrate.astrometry import Astrometry
 from safelight.calibrate.corrected_wcs import Alignment, PolynomialCorrection, plane_of
 from safelight.calibrate.first_wcs import FirstWcs, first_wcs
+from safelight.calibrate.visit_attempt import solve_again
+from safelight.calibrate.visit_prior import FirstResult, VisitPrior
 from safelight.calibrate.visit_solution import solve_from_visit
 from safelight.calibrate.visit_wcs import CameraModel
 from safelight.errors import ProcessingError
@@ -31,11 +35,18 @@ def wcs_at(ra: float, dec: float, instrument: Instrument = HSC) -> SkyWcs:
 
 
 def scene(
-    rng: np.random.Generator, *, stars: int, references: int = 80, junk: int = 0, off_arcsec: float = 0.0
+    rng: np.random.Generator,
+    *,
+    stars: int,
+    references: int = 80,
+    junk: int = 0,
+    off_arcsec: float = 0.0,
+    attempt: VisitPrior | None = None,
 ) -> tuple[Astrometry, SkyWcs]:
     """Solve a CCD that shows `stars` of its `references`, and `junk` that no catalogue has.
 
-    The model is off by `MODEL_ERROR` per axis, and the stars besides by `off_arcsec`.
+    The model is off by `MODEL_ERROR` per axis, and the stars besides by `off_arcsec`. `attempt`: try everything that
+    the visit offers, as a second attempt does.
     """
     first = first_wcs(wcs_at(320.0, -0.5), "camera model", WIDTH, HEIGHT, CONFIG.astrometry, HSC, CCD)
     true = wcs_at(320.003, -0.502)
@@ -47,6 +58,9 @@ def scene(
     flux = 10 ** rng.uniform(3.5, 5, references)
     seen = ra + rng.normal(0, STAR_ERROR, references) / 3600.0, dec + rng.normal(0, STAR_ERROR, references) / 3600.0
     catalog = ReferenceCatalog("stars", np.arange(references), *seen, error, error, {"r": flux}, {"r": flux * 0.01})
+    if attempt is not None:
+        visit = replace(attempt, model=model)
+        return solve_again(src, (HEIGHT, WIDTH), first, catalog, visit, CONFIG, HSC, CCD), true
     return solve_from_visit(src, (HEIGHT, WIDTH), first, catalog, model, CONFIG), true
 
 
@@ -149,3 +163,45 @@ def test_a_model_that_knows_too_little_is_not_used() -> None:
     rng = np.random.default_rng(1)
     with pytest.raises(ProcessingError, match="arcsec only"):
         solve_from_visit(sources(rng, np.ones(3), np.ones(3), 0), (HEIGHT, WIDTH), first, catalog, vague, CONFIG)
+
+
+# ---- second attempts -------------------------------------------------------------------------------------------------
+
+ALONE = VisitPrior(None, tolerance_arcsec=0.084)
+
+
+def off_its_place(matches: int) -> VisitPrior:
+    return replace(ALONE, first=FirstResult(matches, 2000.0))
+
+
+@pytest.mark.parametrize(("stars", "junk"), [(40, 0), (40, 400), (70, 0)])
+def test_a_pattern_of_stars_at_the_place_that_the_visit_gives_makes_a_wcs_of_its_own(stars: int, junk: int) -> None:
+    solved, true = scene(np.random.default_rng(stars + junk), stars=stars, junk=junk, attempt=ALONE)
+    assert "WCS_FOUND_BY_VISIT" in [caveat.code for caveat in solved.caveats]
+    assert error_mas(solved, true) < 2.0 * solved.metrics["wcs_error_mas"]
+    offset = angular_separation(*true.pixel_to_sky(1023.5, 2087.5), *wcs_at(320.0, -0.5).pixel_to_sky(1023.5, 2087.5))
+    assert solved.metrics["wcs_offset_arcsec"] == pytest.approx(float(offset) * 3600.0, abs=0.1), "from the header's"
+
+
+def test_few_stars_correct_the_visits_wcs_rather_than_make_their_own() -> None:
+    solved, true = scene(np.random.default_rng(5), stars=7, attempt=ALONE)
+    assert [caveat.code for caveat in solved.caveats] == ["WCS_FROM_VISIT"]
+    assert error_mas(solved, true) < 2.0 * solved.metrics["wcs_error_mas"]
+
+
+@pytest.mark.parametrize("stars", [6, 40])
+def test_a_first_wcs_off_its_place_gives_way_to_one_that_as_many_stars_support(stars: int) -> None:
+    solved, true = scene(np.random.default_rng(6), stars=stars, attempt=off_its_place(stars // 2))
+    assert error_mas(solved, true) < 2.0 * solved.metrics["wcs_error_mas"]
+    told = [one.message for one in solved.caveats if one.code in ("WCS_FROM_VISIT", "WCS_FOUND_BY_VISIT")]
+    assert told[0].endswith(f"Its first WCS was 2.00 arcsec off, with {stars // 2} stars.")
+
+
+@pytest.mark.parametrize(("stars", "first", "off"), [(12, 30, 0.0), (40, 30, 2.0), (40, 30, 0.5), (6, 6, 2.0)])
+def test_a_first_wcs_stays_where_fewer_stars_support_the_visits_or_lead_away_from_it(
+    stars: int, first: int, off: float
+) -> None:
+    with pytest.raises(ProcessingError) as caught:
+        scene(np.random.default_rng(stars), stars=stars, off_arcsec=off, attempt=off_its_place(first))
+    assert caught.value.code == "VISIT_NO_BETTER"
+    assert "at that place: " in caught.value.message

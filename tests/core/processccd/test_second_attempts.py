@@ -69,6 +69,9 @@ class Visits:
     def idle(self) -> list[Any]:
         return []
 
+    def explain(self, data_id: dict[str, Any], sentence: str) -> None:
+        assert sentence
+
     def judge(self, visit: Any) -> JudgedVisit:
         priors = {} if self._prior is None else {"visit=1 ccd=2": self._prior}
         return JudgedVisit(visit, (), VisitJudgement(priors=priors))
