@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from astropy.modeling.models import Moffat2D
 from numpy.typing import NDArray
 
 from safelight.errors import ProcessingError
@@ -69,9 +70,22 @@ def test_the_radial_profile_has_the_stars_width_in_pixels_and_arcsec() -> None:
     text = "\n".join(examine("radial_profile", target()).lines)
     pixels, arcsec = re.search(r"FWHM (\S+) px = (\S+)″", text).groups()  # type: ignore[union-attr]
     gaussian = re.search(r"(\S+) px Gaussian", text)[1]  # type: ignore[index]
-    assert float(pixels) == pytest.approx(2.3548 * SIGMA, rel=0.06)  # rings are half a pixel wide
+    assert float(pixels) == pytest.approx(2.3548 * SIGMA, rel=0.01)
     assert float(gaussian) == pytest.approx(2.3548 * SIGMA, rel=0.04)
     assert float(arcsec) == pytest.approx(0.2 * float(pixels), abs=0.01)
+
+
+@pytest.mark.parametrize("fwhm", [2.0, 3.0, 4.3])
+def test_the_direct_width_of_a_moffat_star_is_its_own_wherever_it_lies_between_pixels(fwhm: float) -> None:
+    rng = np.random.default_rng(7)
+    core = fwhm / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
+    for x, y in rng.uniform(39.5, 40.5, (4, 2)):
+        star = Moffat2D(5000.0, x, y, core, 3.0)
+        rows, columns = np.indices((81, 81))
+        image = (star(columns, rows) + rng.normal(100.0, 3.0, (81, 81))).astype(np.float32)
+        text = "\n".join(examine("radial_profile", Target(image, 40.0, 40.0, search_radius=3.0)).lines)
+        assert float(re.search(r"FWHM (\S+) px", text)[1]) == pytest.approx(fwhm, rel=0.015)  # type: ignore[index]
+        assert star.fwhm == pytest.approx(fwhm)
 
 
 def test_the_curve_of_growth_has_half_the_light_within_1_177_sigma() -> None:
