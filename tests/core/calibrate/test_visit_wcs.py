@@ -178,7 +178,7 @@ def test_the_camera_predicts_a_ccd_it_was_not_fitted_to_within_the_error_it_clai
 ) -> None:
     rng = np.random.default_rng(100 + n)
     pulls = []
-    for _ in range(30):
+    for _ in range(30 if n < 30 else 10):
         visit = simulated_visit(camera, rng, rng.choice(104, n + 1, replace=False), error_mas=3.0, air_mas=air_mas)
         model = judge_visit_wcs(visit.ccds[1:], CONFIG).model
         assert model is not None

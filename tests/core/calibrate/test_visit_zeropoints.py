@@ -48,10 +48,10 @@ def test_a_ccd_whose_zeropoint_jumps_by_50_mmag_is_found_and_no_other(n: int, ju
 @pytest.mark.parametrize("n", [3, 4, 5])
 def test_few_ccds_tell_a_jump_from_what_air_and_flats_leave(n: int) -> None:
     rng = np.random.default_rng(60 + n)
-    calm = sum(any(judged(rng, n, gradient=0.006, radial=0.004).off) for _ in range(100))
-    found = sum(judged(rng, n, gradient=0.006, jumps={0: 0.05}).off[0] for _ in range(100))
+    calm = sum(any(judged(rng, n, gradient=0.006, radial=0.004).off) for _ in range(60))
+    found = sum(judged(rng, n, gradient=0.006, jumps={0: 0.05}).off[0] for _ in range(60))
     assert calm <= 1
-    assert found >= 95
+    assert found >= 57
 
 
 def test_two_of_six_that_jump_are_found() -> None:
@@ -85,8 +85,9 @@ def test_of_two_that_differ_neither_is_called_right() -> None:
 def test_the_expected_zeropoint_of_another_ccd_has_the_error_that_is_claimed(n: int) -> None:
     rng = np.random.default_rng(40 + n)
     pulls = []
-    for _ in range(150):
+    for _ in range(30):  # visits, of each of which four more CCDs are asked
         found = judged(rng, n, flat=0.004)
-        expected, error = found.expected(*rng.uniform(-0.7, 0.7, 2))
-        pulls.append((27.0 + 0.004 * rng.standard_normal() - expected) / error)
+        for place in rng.uniform(-0.7, 0.7, (4, 2)):
+            expected, error = found.expected(*place)
+            pulls.append((27.0 + 0.004 * rng.standard_normal() - expected) / error)
     assert 0.7 < np.std(pulls) < 1.2
