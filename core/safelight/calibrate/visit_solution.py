@@ -128,8 +128,8 @@ def _caveat(quality: WcsQuality, model: CameraModel, error: float, witnesses: Wi
         said = "no star of its own tests it."
     elif witnesses.confirm:
         said = (
-            f"{_stars(quality.n_matches)} (median {quality.reserved_median_mas:.0f} mas, each left out in turn) and "
-            f"with them its error is {quality.error_mas:.0f} mas."
+            f"{_stars(quality.n_matches)} (median {quality.reserved_median_mas:.2g} mas, each left out in turn) and "
+            f"with them its error is {quality.error_mas:.2g} mas."
         )
     else:
         said = f"{_stars(quality.n_matches)}, no more than chance may bring: that is no test."
