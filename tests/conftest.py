@@ -16,6 +16,11 @@ settings.register_profile("safelight", deadline=None)
 settings.register_profile("safelight-ci", deadline=None, derandomize=True, database=None, print_blob=True)
 settings.load_profile("safelight-ci" if os.environ.get("CI") else "safelight")
 
+# Astropy warns of a directory that is named and missing, when it is first imported; warnings are errors here.
+for _name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+    if _name in os.environ and not Path(os.environ[_name]).is_dir():
+        del os.environ[_name]
+
 _EXPLAINED_LINES = 80
 _EXPLAINED_CHARACTERS = 400
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
