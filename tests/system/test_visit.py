@@ -374,8 +374,10 @@ def test_it_can_be_switched_off(spoiled: Path) -> None:
 
 
 def test_a_ccd_whose_few_stars_contradict_its_neighbours_stays_a_failure(tmp_path: Path) -> None:
-    root = prepare(SmallVisit(ccds=(0, 1, 2), only={2: 3}, shifted={2: (5.0, 2.0)}), tmp_path)
-    assert run(root, "a") == 1
+    visit = SmallVisit(ccds=(0, 1, 2, 3), only={2: 3}, shifted={2: (5.0, 2.0), 3: (4.0, 0.0)})
+    root = prepare(visit, tmp_path)
+    assert run(root, "a", "-c", "doWritePostIsr=True") == 1
+    assert safelight(["check", str(root)]) == 0, "what second attempts wrote before they failed is known"
     failure = recorded(root, "a")[2].failure
     assert failure is not None
     assert failure.code == "TOO_FEW_STARS"

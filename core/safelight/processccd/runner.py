@@ -112,6 +112,7 @@ class Runner:
             exit_code = EXIT_CANCELLED
         finally:
             self._give_up(self._visits.abandon())
+            self._visits.close()
             self._report_cancelled()
             self._end(exit_code, time.monotonic() - began)
         return RunSummary(self.run_name, exit_code, self._counts(), self._outcomes)

@@ -72,4 +72,5 @@ class SecondAttempts:
         message = f"{first.failure.message} Solving it from its visit failed too: {why}"
         first.failure = replace(first.failure, message=message)
         first.seconds = outcome.seconds
+        first.outputs = outcome.outputs or first.outputs  # a post-ISR exposure is written anew
         return first

@@ -62,6 +62,9 @@ class VisitRound:
         self._second = SecondAttempts()
         self._said: dict[Any, str] = {}  # visit -> its judgement
         self._problems: set[str] = set()
+        self._revised: dict[
+            str, dict[str, Any]
+        ] = {}  # data IDs of CCDs that are solved again though they have a result
 
     def settled(self, outcome: CcdOutcome) -> CcdOutcome:
         """What a CCD comes to, its second attempt considered."""
@@ -158,13 +161,14 @@ class VisitRound:
         jobs = [] if self._raise_failures else self._second.begin(self._plan.ccds)
         for job in jobs:
             if self._second.is_revision(job.key):
+                self._revised[job.key] = job.data_id
                 self._tell(job.key, "is off its place in the camera: solved again from there")
                 self._wait(job.key)
         return jobs
 
     def revise(self, outcome: CcdOutcome) -> bool:
         """Take a second result of a CCD that had one; False: the outcome is no such."""
-        if not self._second.is_revision(outcome.key):
+        if outcome.key not in self._revised:
             return False
         if outcome.status.startswith("done"):
             self._ledger.record(outcome, self._run, self._plan.config_hash)
@@ -174,12 +178,27 @@ class VisitRound:
         else:
             if outcome.failure is not None and outcome.failure.code == "INTERNAL_ERROR":
                 self._voice.logs.attach(outcome.key, outcome.traceback)
+            self._record_rewritten(outcome)
             why = outcome.failure.message if outcome.failure is not None else "The second attempt was cancelled."
             self._tell(outcome.key, f"Its first result stays. {why}")
             if outcome.failure is not None and outcome.failure.code == "VISIT_NO_BETTER" and self._stage is not None:
                 self._stage.explain(outcome.data_id, why)
-        self._voice.logs.finish(outcome.key)
-        now = self._ledger.ccd(outcome.data_id)
+        self._end_revision(outcome.key)
+        return True
+
+    def _record_rewritten(self, outcome: CcdOutcome) -> None:
+        """What a second attempt wrote before it failed (a post-ISR exposure) is the same, but for its provenance."""
+        first = self._ledger.ccd(outcome.data_id)
+        if first is not None and outcome.outputs:
+            self._ledger.amend(outcome.data_id, first.caveats, {}, outcome.outputs)
+
+    def _end_revision(self, key: str) -> None:
+        self._voice.logs.finish(key)
+        now = self._ledger.ccd(self._revised.pop(key))
         if now is not None:
             self._tell_result(now)
-        return True
+
+    def close(self) -> None:
+        """The run is over: CCDs whose second attempt was cut short have their first results."""
+        for key in list(self._revised):
+            self._end_revision(key)

@@ -173,3 +173,14 @@ def test_a_ccd_off_its_place_keeps_its_result_where_none_is_better(tmp_path: Pat
     assert isinstance([e for e in heard if getattr(e, "ccd", "") == "visit=1 ccd=2"][-1], events.CcdJudged)
     said = [event.message for event in heard if isinstance(event, events.LogRecorded)]
     assert "Its first result stays. Nothing was better." in said
+
+
+def test_a_ccd_whose_second_look_is_cut_short_is_shown_with_its_first_result(tmp_path: Path) -> None:
+    def interrupted(job: Job) -> CcdOutcome:
+        raise KeyboardInterrupt
+
+    summary, _, heard, ledger = play(tmp_path, {0: [done], 1: [done], 2: [done, interrupted]}, prior=OFF)
+    assert (summary.exit_code, summary.counts) == (130, {"done": 3})
+    last = [event for event in heard if getattr(event, "ccd", "") == "visit=1 ccd=2"][-1]
+    assert isinstance(last, events.CcdJudged)
+    assert (last.status, ledger[2].status) == ("done", "done")
