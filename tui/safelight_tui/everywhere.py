@@ -102,14 +102,26 @@ class EverywhereActions(ThemedApp[None], inherit_bindings=False):
         self.screen.refresh(layout=True)
 
     @contextlib.contextmanager
-    def suspend(self) -> Iterator[None]:
-        """Hand the terminal over; it is taken back and painted anew also when the body raises."""
+    def suspend(self, *, keep_screen: bool = False) -> Iterator[None]:
+        """Hand the terminal over; it is taken back and painted anew also when the body raises.
+
+        Parameters
+        ----------
+        keep_screen : bool
+            The body draws on the alternate screen, and leaves it to the application.
+        """
+        from safelight_tui.terminal.driver import DeltaDriver
         from safelight_tui.terminal.handover import taking_back
 
+        driver = self._driver if isinstance(self._driver, DeltaDriver) else None
+        if driver is not None:
+            driver.keep_screen = keep_screen
         try:
             with taking_back(super().suspend()):
                 yield
         finally:
+            if driver is not None:
+                driver.keep_screen = False
             self.action_redraw()
 
     def action_messages(self) -> None:

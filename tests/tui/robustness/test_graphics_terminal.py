@@ -129,3 +129,4 @@ def test_the_whole_screen_shows_the_image_in_red_only_and_any_key_returns(
     assert (b"\x1b_Ga=d" in terminal.output[seen:]) == (protocol == "kitty")
     terminal.send(b"1q")
     assert terminal.status() == 0
+    assert bytes(terminal.output).count(b"\x1b[?1049l") == 1  # the shell's screen is seen at the end only

@@ -62,7 +62,7 @@ def _ask(descriptor: int, seconds: float) -> bytes:
 def show_full_screen(
     draw: Callable[[int, int], NDArray[np.uint8]], caption: str, seconds: float = 1.0, *, red_only: bool = False
 ) -> Protocol:
-    """Draw on the alternate screen until a key is pressed.
+    """Draw on the alternate screen until a key is pressed; it is cleared, and not left, at the end.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def show_full_screen(
         return protocol
     finally:
         with contextlib.suppress(OSError, termios.error):  # of a terminal that is gone
-            _write_all(descriptor, b"\x1b[0m\x1b[2J\x1b[H\x1b[?25h\x1b[?1049l")
+            _write_all(descriptor, b"\x1b[0m\x1b[2J\x1b[H")
             termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
         os.close(descriptor)
 

@@ -99,7 +99,7 @@ class SavingScreen(ExaminingScreen):
             return rendered(picture.pixels, wide, look, picture.marks)
 
         trouble = ""
-        with self.app.suspend():
+        with self.shell.suspend(keep_screen=True):
             try:
                 show_full_screen(draw, f"{picture.title}   any key returns", red_only=look.red_only)
             except SafelightError as error:

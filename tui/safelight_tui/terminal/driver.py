@@ -63,6 +63,8 @@ class DeltaDriver(LinuxDriver):
         self._in_application_mode = False
         self._shown_before = False
         self._ending = False
+        self.keep_screen = False
+        """Whether who takes the terminal next draws on the alternate screen: it is then not left in between."""
         self._tail = b""
         atexit.register(self._restore)
         if threading.current_thread() is threading.main_thread():
@@ -176,14 +178,14 @@ class DeltaDriver(LinuxDriver):
             due = due and not writer.gone
             writer.abandon()
         if due:
-            write_reset(self._output, self.fileno, self.attrs_before)
+            write_reset(self._output, self.fileno, self.attrs_before, keep_screen=self.keep_screen)
 
     # --- ends -------------------------------------------------------------------------------------------------------
 
     def _told_to_end(self, number: int, frame: FrameType | None) -> None:
         """SIGTERM and SIGHUP: the terminal first, then the application."""
-        if self._in_application_mode:
-            self._in_application_mode = False
+        if self._in_application_mode or self.keep_screen:
+            self._in_application_mode = self.keep_screen = False
             if self._writer is not None:
                 self._writer.abandon()
                 time.sleep(0.005)  # lets a write that was about to begin go first

@@ -27,10 +27,22 @@ RESET = (
 )
 
 
-def write_reset(descriptor: int, input_descriptor: int, attributes: list[Any] | None) -> None:
+_LEAVE = b"\x1b[?1049l"
+_CLEAR = b"\x1b[2J\x1b[H"
+
+
+def write_reset(
+    descriptor: int, input_descriptor: int, attributes: list[Any] | None, *, keep_screen: bool = False
+) -> None:
     """Write `RESET` and put back the line discipline; silent where the terminal is gone or takes no more bytes.
 
     Safe to call in a Python signal handler: it takes no lock and waits at most half a second.
+
+    Parameters
+    ----------
+    keep_screen : bool
+        Clear the alternate screen instead of leaving it: somebody else draws there, and the shell's screen is not to be
+        seen in between.
     """
     if attributes is not None:
         with contextlib.suppress(termios.error):
@@ -40,4 +52,4 @@ def write_reset(descriptor: int, input_descriptor: int, attributes: list[Any] | 
     with contextlib.suppress(OSError):
         events = poll.poll(500)
         if events and events[0][1] & select.POLLOUT:
-            os.write(descriptor, RESET)
+            os.write(descriptor, RESET.replace(_LEAVE, _CLEAR) if keep_screen else RESET)
