@@ -84,10 +84,14 @@ def campaign(number: int, seed: int, processes: int) -> Generator[CcdPulls | str
 
 
 def measure_pulls(number: int, seed: int, processes: int, log: Log) -> list[Row]:
-    """Simulate, process and judge `number` CCDs; nothing is kept. Interrupted, the table of what there is so far."""
+    """Simulate, process and judge `number` CCDs; nothing is kept.
+
+    Interrupted (Ctrl-C, or SIGTERM as a batch system sends it), the table of what there is so far.
+    """
     measured: list[CcdPulls] = []
     failed: list[str] = []
     results = campaign(number, seed, processes)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for result in results:
             (failed if isinstance(result, str) else measured).append(result)  # type: ignore[arg-type]
@@ -95,6 +99,8 @@ def measure_pulls(number: int, seed: int, processes: int, log: Log) -> list[Row]
     except KeyboardInterrupt:
         log(f"pulls: interrupted after {len(measured) + len(failed)} of {number} CCDs; ending those in work")
         results.close()
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return rows_of(measured, failed, number)
 
 
