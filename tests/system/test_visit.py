@@ -376,7 +376,9 @@ def test_it_can_be_switched_off(spoiled: Path) -> None:
 def test_a_ccd_whose_few_stars_contradict_its_neighbours_stays_a_failure(tmp_path: Path) -> None:
     visit = SmallVisit(ccds=(0, 1, 2, 3), only={2: 3}, shifted={2: (5.0, 2.0), 3: (4.0, 0.0)})
     root = prepare(visit, tmp_path)
-    assert run(root, "a", "-c", "doWritePostIsr=True") == 1
+    post_isr = ("-c", "doWritePostIsr=True")
+    assert run(root, "a", "--id", "ccd=3", *post_isr) == 0
+    assert run(root, "a", *post_isr) == 1
     assert safelight(["check", str(root)]) == 0, "what second attempts wrote before they failed is known"
     failure = recorded(root, "a")[2].failure
     assert failure is not None
