@@ -22,9 +22,9 @@ Floats = NDArray[np.float64]
 
 BLOCK = 2880  # bytes of a FITS block; the primary header takes one
 
-#: What does best on these frames from a header without distortion, found by trying: a polynomial of degree 3 (2 leaves 60
-#: mas, 4 does not converge), and a circle wide enough for the corners. The resolution of the match decides: left to itself SCAMP takes a
-#: hundred times as long and finds a worse start for its fit. Of the offsets it searches what Safelight searches too (2
+#: What does best on these frames from a header without distortion, found by trying. A polynomial of degree 3: the
+#: second leaves 60 mas, the fourth does not converge. The resolution of the match decides: left to itself SCAMP takes a
+#: hundred times as long and finds a worse start for its fit. Of offsets it searches what Safelight searches too (2
 #: arcmin of pointing and what rotation and scale add to it at the edge of the field, 2 degrees). All stars down to 5
 #: sigma and clipping at 4 sigma, as Safelight, gain 0.1 to 1 mas over its defaults.
 SETTINGS = {
@@ -45,7 +45,7 @@ SETTINGS = {
     "DISTORT_DEGREES": "3",
     "ASTR_ACCURACY": "0.005",
     "ASTRCLIP_NSIGMA": "4.0",
-    "CROSSID_RADIUS": "2.0",
+    "CROSSID_RADIUS": "1.0",
     "SN_THRESHOLDS": "5.0,20.0",
     "IMAFLAGS_MASK": "0x0",
     "SOLVE_PHOTOM": "N",
@@ -55,8 +55,6 @@ SETTINGS = {
     "VERBOSE_TYPE": "NORMAL",
     "NTHREADS": "1",
 }
-
-
 #: With `write_camera_model`: nothing but a linear map is left to fit.
 MODEL_SETTINGS = {"STABILITY_TYPE": "PRE-DISTORTED", "CROSSID_RADIUS": "1.0"}
 
