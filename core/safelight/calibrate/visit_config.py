@@ -28,9 +28,9 @@ class VisitConfig(StepConfig):
         "scatter by more than twice this per axis contradict each other",
     )
     wcsSigma: Annotated[float, Field(ge=2, le=100)] = Field(
-        5.0,
+        5.6,
         description="VISIT_WCS_OFF beyond this many standard deviations of the CCD's place in the camera, in a visit "
-        "of 100 CCDs; fewer CCDs are as seldom off by chance at less: 4.3 of three CCDs",
+        "of 100 CCDs; fewer CCDs are as seldom off by chance at less: 5 of three CCDs",
     )
     wcsScatter: Annotated[float, Field(gt=0, le=100)] = Field(
         0.1,

@@ -1,8 +1,8 @@
 """The zeropoints of a visit's CCDs beside each other.
 
-After the flat all CCDs of an exposure have one zeropoint, but for thin cloud and what flats leave behind: both vary
-slowly over the focal plane. A constant, a plane, or a plane with a radial term is fitted to the CCDs that agree; a CCD
-that jumps has a problem of its own.
+After the flat all CCDs of an exposure have one zeropoint, but for air, thin cloud and what flats leave behind, which
+vary slowly over the focal plane. A constant with a gradient of a few mmag is fitted to the CCDs that agree, or, where
+these are enough to show it, any gradient, also with a radial term; a CCD that jumps has a problem of its own.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class VisitZeropoints:
 
     @property
     def terms(self) -> int:
-        """1: a constant, 3: a plane, 4: a plane and a radial term."""
+        """3: a constant and a gradient, 4: a radial term as well."""
         return self.fit.problem.n_parameters
 
     def expected(self, x: float, y: float) -> tuple[float, float]:
