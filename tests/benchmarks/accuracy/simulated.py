@@ -151,8 +151,9 @@ class Ccd:
 class Observatory:
     """Makes CCDs of a night and brings them through ISR; keeps the masters of the CCD made last."""
 
-    def __init__(self, night: NightSpec, sky: Sky | None = None) -> None:
+    def __init__(self, night: NightSpec, sky: Sky | None = None, *, written_mirrored: bool = False) -> None:
         self.instrument = load_instrument(night.instrument)
+        self.written_mirrored = written_mirrored  # left to right, against what the camera file says
         self.night = night
         self.sky = sky if sky is not None else SyntheticSky(night.seed)
         self.config = camera_layers(self.instrument).build()
@@ -167,7 +168,8 @@ class Observatory:
         detector = self.instrument.detector(ccd)
         with tempfile.TemporaryDirectory(prefix="safelight-accuracy-") as folder:
             path = Path(folder) / "raw.fits"
-            write_raw(path, frame.pixels, raw_header(visit, detector))
+            pixels = frame.pixels[:, ::-1] if self.written_mirrored else frame.pixels
+            write_raw(path, pixels, raw_header(visit, detector))
             raw = read_raw(path, self.instrument)
         exposure = isr.run(raw, self._masters_of(visit, ccd), self.config.isr, self.instrument).exposure
         wcs = TrueWcs.of(self.instrument, ccd, true_pointing(self.night, visit))

@@ -1,21 +1,30 @@
-"""The first cases of the stress set; `python -m tests.benchmarks.accuracy --only stress` runs hundreds."""
+"""The first cases of the stress set; `python -m tests.benchmarks.accuracy --only stress` runs hundreds, and frames."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.benchmarks.accuracy.stress.cases import HOSTILE, draw_case
+from tests.benchmarks.accuracy.stress.pixels import FRAMES, try_frame
 from tests.benchmarks.accuracy.stress.scene import make_scene
 from tests.benchmarks.accuracy.stress.trial import ENOUGH, try_case
 
+from safelight.simulate.catalogsky import CatalogSky, find_catalogs
+
 SEED = 1
-#: Forty in a row; those on which there is nothing to be found take seconds, and are left to the long run but for one.
-NUMBERS = tuple(sorted(set(range(44)) - {15, 23, 29, 39}))
+#: The first, of which those on which there is nothing to be found are left to the long run but for one; one with a true
+#: star among fifty; two frames that show their stars twice.
+NUMBERS = (*sorted(set(range(36)) - {15, 23, 29}), 216, 228, 321)
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_case_with_enough_stars_is_solved_and_none_is_solved_wrongly(number: int) -> None:
     outcome = try_case(draw_case(SEED, number))
     assert not outcome.false, (outcome.status, outcome.error_arcsec)
+    assert not outcome.doubted, (outcome.status, outcome.error_arcsec)
+    if outcome.case.hostile == "doubled":
+        assert outcome.status == "WCS_AMBIGUOUS"
     if outcome.findable >= ENOUGH:
         assert outcome.right, (outcome.status, outcome.message)
     if outcome.case.mirrored and outcome.status != "WCS_NO_MATCH":
@@ -41,3 +50,10 @@ def test_the_set_holds_every_kind_of_lie() -> None:
     assert min(case.depth for case in cases) < -1.9
     assert max(case.spurious for case in cases) > 0.98
     assert max(case.missing for case in cases) > 0.98
+
+
+def test_a_whole_frame_of_a_turned_ccd_is_solved_from_a_header_that_lies(shared_data: Path) -> None:
+    frame = next(frame for frame in FRAMES if frame.ccd >= 100 and not frame.mirrored)
+    catalogs = shared_data / "hsc_refcats"
+    verdict = try_frame(frame, CatalogSky(find_catalogs(catalogs), 1), catalogs)
+    assert verdict.right, verdict

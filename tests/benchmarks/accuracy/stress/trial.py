@@ -15,7 +15,7 @@ from safelight.errors import ProcessingError
 from safelight.exposure import Exposure
 from safelight.instruments import initial_wcs
 
-__all__ = ["ENOUGH", "Outcome", "try_case"]
+__all__ = ["ENOUGH", "MATCHER", "RIGHT_ARCSEC", "Outcome", "try_case"]
 
 ENOUGH = 15  # findable reference stars for which a solution is demanded
 RIGHT_ARCSEC = 1.0
