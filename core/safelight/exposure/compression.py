@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from safelight.errors import ProcessingError
 
-__all__ = ["CompressedImage", "compress", "decompress", "gzip_errors", "is_lossless_gzip"]
+__all__ = ["CompressedImage", "compress", "decompress", "decompress_rows", "gzip_errors", "is_lossless_gzip"]
 
 #: Rows of a tile. Several rows make streams long enough to start ISA-L rarely, yet a cut-out still reads little.
 ROWS_PER_TILE = 16
@@ -90,27 +90,59 @@ def decompress(header: Mapping[str, Any], data: bytes | memoryview) -> NDArray[A
 
     Raises `ProcessingError` (FITS_DAMAGED) for a stream that is cut short or does not hold its tile.
     """
-    from isal import isal_zlib
+    tiles = _Tiles(header, data)
+    image = np.empty((tiles.height, tiles.width), tiles.dtype)
+    for tile in range(tiles.count):
+        tiles.read(tile, image[tile * tiles.rows : (tile + 1) * tiles.rows])
+    return image
 
-    width, height = int(header["ZNAXIS1"]), int(header["ZNAXIS2"])
-    rows = int(header.get("ZTILE2", 1))
-    dtype = _TYPES[int(header["ZBITPIX"])]
-    n_tiles, row_bytes = int(header["NAXIS2"]), int(header["NAXIS1"])
-    descriptor_type = ">i8" if "Q" in str(header["TFORM1"]) else ">i4"
-    descriptors = np.frombuffer(data, descriptor_type, 2 * n_tiles).reshape(n_tiles, 2)
-    heap = memoryview(data)[int(header.get("THEAP", n_tiles * row_bytes)) :]
-    shuffled = str(header["ZCMPTYPE"]).strip() == "GZIP_2"
-    image = np.empty((height, width), dtype)
-    for tile, (length, start) in enumerate(descriptors):
-        block = image[tile * rows : (tile + 1) * rows]
+
+def decompress_rows(header: Mapping[str, Any], data: bytes | memoryview, rows: NDArray[np.integer]) -> NDArray[Any]:
+    """Some rows of the image that `decompress` gives, (len(rows), width): only the tiles that hold them are read.
+
+    Parameters
+    ----------
+    rows : array of int
+        In ascending order.
+
+    Raises `ProcessingError` as `decompress` does.
+    """
+    tiles = _Tiles(header, data)
+    image = np.empty((len(rows), tiles.width), tiles.dtype)
+    for tile in np.unique(rows // tiles.rows).tolist():
+        first = tile * tiles.rows
+        block = np.empty((min(tiles.rows, tiles.height - first), tiles.width), tiles.dtype)
+        tiles.read(tile, block)
+        inside = rows // tiles.rows == tile
+        image[inside] = block[rows[inside] - first]
+    return image
+
+
+class _Tiles:
+    """The tiles of a compressed image: blocks of `rows` rows over its whole width, the last one perhaps lower."""
+
+    def __init__(self, header: Mapping[str, Any], data: bytes | memoryview) -> None:
+        self.width, self.height = int(header["ZNAXIS1"]), int(header["ZNAXIS2"])
+        self.rows = int(header.get("ZTILE2", 1))
+        self.dtype = _TYPES[int(header["ZBITPIX"])]
+        self.count, row_bytes = int(header["NAXIS2"]), int(header["NAXIS1"])
+        descriptor_type = ">i8" if "Q" in str(header["TFORM1"]) else ">i4"
+        self._descriptors = np.frombuffer(data, descriptor_type, 2 * self.count).reshape(self.count, 2)
+        self._heap = memoryview(data)[int(header.get("THEAP", self.count * row_bytes)) :]
+        self._shuffled = str(header["ZCMPTYPE"]).strip() == "GZIP_2"
+
+    def read(self, tile: int, block: NDArray[Any]) -> None:
+        """Fill `block` with a tile."""
+        from isal import isal_zlib
+
+        length, start = self._descriptors[tile]
         try:
-            content = isal_zlib.decompress(heap[start : start + length], _GZIP_FORMAT, block.nbytes)
-            _restore(block, content, shuffled)
+            content = isal_zlib.decompress(self._heap[start : start + length], _GZIP_FORMAT, block.nbytes)
+            _restore(block, content, self._shuffled)
         except gzip_errors() as error:
             raise ProcessingError(
-                "FITS_DAMAGED", f"Tile {tile + 1} of {n_tiles} of a compressed image cannot be read: {error}."
+                "FITS_DAMAGED", f"Tile {tile + 1} of {self.count} of a compressed image cannot be read: {error}."
             ) from error
-    return image
 
 
 def gzip_errors() -> tuple[type[Exception], ...]:

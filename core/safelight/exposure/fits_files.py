@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.errors import DatasetNotFound, ProcessingError, RepositoryError
-from safelight.exposure.compression import decompress, gzip_errors, is_lossless_gzip
+from safelight.exposure.compression import decompress, decompress_rows, gzip_errors, is_lossless_gzip
 from safelight.exposure.fits_cards import BLOCK
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-__all__ = ["Hdu", "find", "header_values", "open_fits", "read_image", "write_file"]
+__all__ = ["Hdu", "find", "header_values", "open_fits", "read_image", "read_rows", "write_file"]
 
 _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -102,6 +102,13 @@ def read_image(hdu: Hdu, dtype: str = "f4") -> NDArray[Any]:
     else:
         image[:] = stored * scale + zero
     return image
+
+
+def read_rows(hdu: Hdu, rows: NDArray[np.integer], dtype: str = "f4") -> NDArray[Any]:
+    """Some rows, in ascending order, of the image that `read_image` gives; of a tiled one only their tiles are read."""
+    if is_lossless_gzip(hdu.header):
+        return decompress_rows(hdu.header, hdu.data, rows).astype(dtype, copy=False)
+    return np.asarray(read_image(hdu, dtype)[rows])
 
 
 def header_values(header: Header) -> dict[str, Any]:

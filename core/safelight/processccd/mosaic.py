@@ -1,4 +1,4 @@
-"""A whole visit at a glance: every CCD, binned, in its place in the focal plane."""
+"""A whole visit at a glance: every CCD, by medians of blocks, in its place in the focal plane."""
 
 from __future__ import annotations
 
@@ -15,18 +15,53 @@ if TYPE_CHECKING:
     from safelight.butler.butler import Butler
     from safelight.instruments import Detector, Instrument
 
-__all__ = ["Mosaic", "MosaicPlan", "binned", "read_mosaic"]
+__all__ = ["Mosaic", "MosaicPlan", "block_medians", "read_mosaic", "sampled_rows"]
 
 LONGEST_SIDE = 1400
 """Pixels of a mosaic along its longer side."""
 
 
-def binned(image: NDArray[np.floating], factor: int) -> NDArray[np.float32]:
-    """Means of `factor` x `factor` pixels; what is left over at the far edges is dropped. NaN spoils its block only."""
-    rows, columns = image.shape[0] // factor, image.shape[1] // factor
-    blocks = image[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
-    means: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
-    return means
+ROWS_OF_A_BLOCK = 5
+"""Rows of each block that are read: the sky is known well enough from them, and the rest of the file stays closed."""
+
+
+def sampled_rows(height: int, factor: int, tile: int = 1) -> NDArray[np.int64]:
+    """Rows of an image from which `block_medians` makes its blocks, in ascending order.
+
+    Parameters
+    ----------
+    height : int
+        Rows of the image.
+    tile : int
+        Rows that can only be read together: those of a block are spread over the one tile that has most of it.
+    """
+    low = np.arange(height // factor) * factor
+    span = np.full(len(low), factor)
+    if tile > 1:
+        tiles = low // tile + np.arange(factor // tile + 2)[:, None]
+        lows = np.maximum(tiles * tile, low)
+        spans = np.minimum((tiles + 1) * tile, low + factor) - lows
+        best = np.argmax(spans, axis=0), np.arange(len(low))
+        low, span = lows[best], spans[best]
+    count = min(ROWS_OF_A_BLOCK, factor)
+    parts = (2 * np.arange(count) + 1) * span[:, None] // (2 * count)
+    rows: NDArray[np.int64] = (low[:, None] + parts).ravel()
+    return rows
+
+
+def block_medians(rows: NDArray[np.floating], factor: int) -> NDArray[np.float32]:
+    """Medians of blocks of `factor` x `factor` pixels, by some of their rows: a star does not fill one, so it leaves no
+    speckle. What is left over at the far edges is dropped; NaN spoils its block only.
+
+    Parameters
+    ----------
+    rows : array
+        The rows `sampled_rows` of an image.
+    """
+    count, columns = min(ROWS_OF_A_BLOCK, factor), rows.shape[1] // factor
+    blocks = rows[:, : columns * factor].reshape(-1, count, columns, factor)
+    middles: NDArray[np.float32] = np.median(blocks, axis=(1, 3)).astype(np.float32)
+    return middles
 
 
 @dataclass(frozen=True)
@@ -67,11 +102,10 @@ class MosaicPlan:
         shape = (int(np.ptp(y) / step) + 2, int(np.ptp(x) / step) + 2)
         return cls(float(x.min()), float(y.min()), step, shape, factor, size)
 
-    def place(self, mosaic: NDArray[np.float32], detector: Detector, image: NDArray[np.floating]) -> None:
-        """Write a CCD's pixels, binned, to their place, turned as the CCD is."""
+    def place(self, mosaic: NDArray[np.float32], detector: Detector, small: NDArray[np.floating]) -> None:
+        """Write a CCD's blocks of `factor` x `factor` pixels to their place, turned as the CCD is."""
         from safelight.instruments.geometry import focal_plane_to_pixel, pixel_to_focal_plane
 
-        small = binned(image, self.factor)
         edge_x = np.array([-0.5, detector.width - 0.5] * 2)
         edge_y = np.array([-0.5, -0.5, detector.height - 0.5, detector.height - 0.5])
         x_mm, y_mm = pixel_to_focal_plane(detector, edge_x, edge_y, self.pixel_size_mm)
@@ -161,7 +195,7 @@ def read_mosaic(
         if cancelled():
             break
         try:
-            plan.place(image, detector, _flat_image(butler, kind, data_id))
+            plan.place(image, detector, _blocks(butler, kind, data_id, plan.factor))
         except SafelightError as error:
             failures.append(f"CCD {detector.id}: {error.message}")
         except (OSError, ValueError, LookupError) as error:  # one damaged file must not hide the other CCDs
@@ -171,9 +205,18 @@ def read_mosaic(
     return state(done)
 
 
-def _flat_image(butler: Butler, kind: str, data_id: Mapping[str, Any]) -> NDArray[np.float32]:
-    from safelight.processccd.viewing import assembled_raw, read_pixels
+def _blocks(butler: Butler, kind: str, data_id: Mapping[str, Any], factor: int) -> NDArray[np.float32]:
+    from safelight.exposure.fits_files import find, open_fits, read_rows
+    from safelight.processccd.viewing import assembled_raw
 
     if kind == "raw":
-        return assembled_raw(butler.get("raw", data_id), without_overscan=True)
-    return read_pixels(butler, kind, data_id).image
+        image = assembled_raw(butler.get("raw", data_id), without_overscan=True)
+        return block_medians(image[sampled_rows(len(image), factor)], factor)
+    path = butler.uri(kind, data_id)
+    with open_fits(path) as hdus:
+        hdu = find(hdus, "IMAGE")
+        if hdu is None or not hdu.is_image:
+            raise ProcessingError("NOT_AN_EXPOSURE", f"{path} has no extension IMAGE.")
+        height = int(hdu.header.get("ZNAXIS2", hdu.header["NAXIS2"]))
+        tile = int(hdu.header.get("ZTILE2", 1))
+        return block_medians(read_rows(hdu, sampled_rows(height, factor, tile)), factor)

@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 
 from safelight.errors import ProcessingError
-from safelight.exposure.compression import compress, decompress, is_lossless_gzip
+from safelight.exposure.compression import compress, decompress, decompress_rows, is_lossless_gzip
 from safelight.exposure.fits_cards import Card, with_checksum
 from safelight.exposure.fits_exposure import primary_hdu
 
@@ -55,6 +55,8 @@ def test_images_compressed_by_astropy_are_read(tmp_path: Path, method: str, dtyp
     header, data = _hdu(tmp_path / "b.fits")
     assert is_lossless_gzip(header)
     np.testing.assert_array_equal(decompress(header, data), image)
+    rows = np.arange(1, len(image), 3)
+    np.testing.assert_array_equal(decompress_rows(header, data, rows), image[rows])
 
 
 def test_other_compressions_are_left_to_astropy(tmp_path: Path) -> None:

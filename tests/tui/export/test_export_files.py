@@ -16,7 +16,7 @@ from safelight.errors import UsageError
 from safelight.exposure.wcs import TanSipWcs
 from safelight.instruments import load_instrument
 from safelight.instruments.geometry import pixel_to_focal_plane
-from safelight.processccd.mosaic import Mosaic, MosaicPlan, binned
+from safelight.processccd.mosaic import Mosaic, MosaicPlan, block_medians, sampled_rows
 from safelight.processccd.viewing import Positions
 from safelight_tui.export.fullscreen import graphics_of_answer, screen_pixels
 from safelight_tui.export.png import Look, picture_png, rendered
@@ -127,9 +127,25 @@ def test_a_program_on_the_hub_is_asked_to_load_the_file(tmp_path: Path, monkeypa
         hub.stop()
 
 
-def test_binning_takes_means() -> None:
+def test_blocks_of_a_mosaic_are_medians_of_some_of_their_rows() -> None:
     image = np.arange(42, dtype=np.float32).reshape(6, 7)
-    assert binned(image, 3).tolist() == [[8.0, 11.0], [29.0, 32.0]]
+    assert sampled_rows(6, 3).tolist() == [0, 1, 2, 3, 4, 5]
+    assert block_medians(image, 3).tolist() == [[8.0, 11.0], [29.0, 32.0]]
+    assert sampled_rows(21, 10).tolist() == [1, 3, 5, 7, 9, 11, 13, 15, 17, 19]
+    rows = sampled_rows(4176, 26, tile=16).reshape(-1, 5)  # all of a block from one tile
+    assert (rows // 16 == rows[:, :1] // 16).all()
+    assert (rows // 26 == np.arange(160)[:, None]).all()
+    assert (np.ptp(rows, axis=1) >= 9).all()
+
+
+@pytest.mark.parametrize("tile", [1, 16])
+def test_a_star_leaves_no_speckle_in_a_mosaic(tile: int) -> None:
+    rng = np.random.default_rng(2)
+    rows, columns = np.indices((270, 270))
+    sky = rng.normal(100.0, 8.0, (270, 270))
+    star = 50000.0 * np.exp(-0.5 * ((columns - 121.0) ** 2 + (rows - 148.0) ** 2) / 4.0)
+    blocks = block_medians((sky + star)[sampled_rows(270, 27, tile)], 27)
+    assert np.abs(blocks - 100.0).max() < 10.0  # the mean of its block is a thousand above
 
 
 @pytest.mark.parametrize("ccd", [16, 49, 100, 102])
@@ -141,7 +157,7 @@ def test_a_mosaic_puts_pixels_where_the_camera_has_them(ccd: int) -> None:
     image = np.zeros((detector.height, detector.width), np.float32)
     image[3000:3100, 500:600] = 1000.0
     mosaic = np.full(plan.shape, np.nan, np.float32)
-    plan.place(mosaic, detector, image)
+    plan.place(mosaic, detector, block_medians(image[sampled_rows(detector.height, plan.factor)], plan.factor))
     rows, columns = np.nonzero(np.nan_to_num(mosaic) > 500.0)
     x_mm, y_mm = pixel_to_focal_plane(detector, 549.5, 3049.5)
     assert plan.x0_mm + columns.mean() * plan.step_mm == pytest.approx(float(x_mm), abs=plan.step_mm)
