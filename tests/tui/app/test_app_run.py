@@ -89,6 +89,22 @@ async def test_problems_are_gone_through_over_all_visits(
         await screen.shows("903986 22 | ")
 
 
+async def test_at_80_columns_the_stage_line_keeps_what_matters(
+    opened: Any, repository: Path, begin: Callable[..., Any], process: Any
+) -> None:
+    journal = begin(CCDS[:1], process.pid)
+    data_id = {"visit": 903986, "ccd": 16}
+    failure = {"step": "wcs", "code": "FEW_MATCHES_FOR_WCS", "message": "There are few.", "hint": ""}
+    fields = {"ccd": "visit=903986 ccd=16", "data_id": data_id}
+    journal.write(events.CcdFinished, **fields, status="failed", failure=failure, seconds=12.1)
+    async with opened(repository, size=(80, 24), at="3") as screen:
+        await screen.shows("903986 16 | WCS FAILED | 12.1s  FEW_MATCHES_FOR_WCS")
+    async with opened(repository, at="3") as screen:
+        await screen.shows(
+            "903986 16 | read ok > ISR ok > PSF ok > WCS FAILED > ZP > write | 12.1s  FEW_MATCHES_FOR_WCS"
+        )
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_a_camera_of_one_ccd_has_a_list_in_place_of_a_focal_plane(
     opened: Any,

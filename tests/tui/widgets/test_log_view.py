@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
@@ -103,6 +104,19 @@ async def test_a_filter_in_place_marks_what_matched(tmp_path: Path) -> None:
         await until(pilot, lambda: lines(host.view)[0] == "no line matches")
         host.view.set_filter(None)
         await until(pilot, lambda: lines(host.view)[-1].startswith("999 "))
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+async def test_a_narrow_view_leaves_out_what_everyone_knows(tmp_path: Path, columns: int) -> None:
+    heads = ("processCcd (visit=1 ccd=16): ", "processCcd: ", "wcs: ")
+    lines_ = [f"2026-11-23T03:22:50.9{n}7Z WARN  {head}few [stars]" for n, head in enumerate(heads)]
+    short = ["03:22:50 WARN  (visit=1 ccd=16) few [stars]", "03:22:50 WARN  few [stars]",
+             "03:22:50 WARN  wcs: few [stars]"]  # fmt: skip
+    path = tmp_path / "run.log"
+    path.write_text("\n".join([*lines_, "no head at all", ""]))
+    host = Host(LogView(path))
+    async with host.run_test(size=(columns, 10)) as pilot:
+        await until(pilot, lambda: lines(host.view)[:4] == [*(short if columns == 80 else lines_), "no head at all"])
 
 
 async def test_problem_keys_go_from_warning_to_warning(tmp_path: Path) -> None:

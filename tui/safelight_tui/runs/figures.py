@@ -78,8 +78,14 @@ def seconds_left(run: RunView, now: float) -> float | None:
     return work / max(1, min(run.processes or 1, waiting + len(working)))
 
 
-def stage_line(ccd: CcdState, now: float) -> str:
-    """The stages of one CCD: ``read ok > ISR ok > PSF 4s.. > WCS > ZP > write | 6.1s``."""
+def stage_line(ccd: CcdState, now: float, *, brief: bool = False) -> str:
+    """The stages of one CCD: ``read ok > ISR ok > PSF 4s.. > WCS > ZP > write | 6.1s``.
+
+    Parameters
+    ----------
+    brief : bool
+        Only the stage that it is at, or came to: ``PSF 4s.. | 6.1s``.
+    """
     at = next((rank for rank, (status, _) in enumerate(STAGES) if status is ccd.status), None)
     if ccd.status in _DONE:
         at = len(STAGES)
@@ -98,5 +104,7 @@ def stage_line(ccd: CcdState, now: float) -> str:
             parts.append(f"{name} FAILED" if failed else f"{name} {duration(max(0.0, now - ccd.stage_since))}..")
         else:
             parts.append(name)
+    if brief:
+        parts = parts[at : at + 1] or [ccd.status.word]
     spent = ccd.seconds or (now - ccd.started if ccd.started else 0.0)
     return again + " > ".join(parts) + (f" | {spent:.1f}s" if spent else "")

@@ -241,13 +241,20 @@ class WatchingScreen(LogFiltering, LaunchingScreen):
         state = run.ccds.get(self._ccd)
         text = ""
         if state is not None:
-            what = stage_line(state, self._now(run))
-            if state.status.letter in "FB":
-                what = f"{state.words}: {state.message}" if state.status is Status.BLOCKED else what + f"  {state.code}"
-            head = " ".join(str(state.data_id.get(key, "")) for key in ("visit", "ccd"))
-            alarms = [f"{ALARM_SIGN} {sentence}" for sentence in self._ringing(run, state)]
-            text = "  ".join([f"{head} | {what}", *alarms])
+            room = self.size.width - 2
+            text = self._stages(run, state)
+            text = text if len(text) <= room else self._stages(run, state, brief=True)
         self.query_one("#run-stages", Static).update(text)
+
+    def _stages(self, run: RunView, state: CcdState, *, brief: bool = False) -> str:
+        what = stage_line(state, self._now(run), brief=brief)
+        if state.status is Status.BLOCKED:
+            what = f"{state.words}: {state.message}"
+        elif state.status is Status.FAILED:
+            what += f"  {state.code}"
+        head = " ".join(str(state.data_id.get(key, "")) for key in ("visit", "ccd"))
+        alarms = [f"{ALARM_SIGN} {sentence}" for sentence in self._ringing(run, state)]
+        return "  ".join([f"{head} | {what}", *alarms])
 
     def _show_table(self, run: RunView) -> None:
         table = self.query_one(LineTable)

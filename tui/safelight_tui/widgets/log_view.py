@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -21,6 +22,20 @@ from safelight_tui.widgets.moving import MovingByLines
 from safelight_tui.widgets.styling import ComponentStyles
 
 __all__ = ["LogView"]
+
+
+FULL_WIDTH = 100
+"""Columns from which on lines are shown as they are in the file; narrower, their heads are shortened."""
+_HEAD = re.compile(r"^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\.\d+Z (\w+) +(?:processCcd(?: \((visit=[^)]*)\))?: )?")
+
+
+def shortened(text: str) -> str:
+    """A line of a log with what everyone knows left out: the date, parts of seconds, and the program's own name."""
+    found = _HEAD.match(text)
+    if found is None:
+        return text
+    time, level, ccd = found.groups()
+    return f"{time} {level:5} " + (f"({ccd}) " if ccd else "") + text[found.end() :]
 
 
 class LogView(MovingByLines, ScrollView, can_focus=True):
@@ -258,7 +273,7 @@ class LogView(MovingByLines, ScrollView, can_focus=True):
 
     def _line(self, line: LogLine, names: Sequence[str], width: int) -> Strip:
         plain = self._style(*names)
-        text = printable(line.text)
+        text = printable(shortened(line.text) if width < FULL_WIDTH else line.text)
         if self._column:
             text = "".join(split_cells(text)[self._column :])
         note = f" {line.length:,} bytes" if line.length > 4 * width else ""
