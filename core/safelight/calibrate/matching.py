@@ -27,13 +27,14 @@ from safelight.errors import ProcessingError
 
 __all__ = ["match_pattern"]
 
-CANDIDATES = 400  # of a vote, whose consensus is sought
+CANDIDATES = 300  # of a vote, whose consensus is sought
 REFINED = 6  # of those with most votes, and of those with the greatest consensus
 CONSENSUS_PIXELS = 2.0
 PAIR_TOLERANCE_PIXELS = 3.0
 MAX_VOTED_ROTATION_DEG = 10.0
 MOST_ADDITIONS = 2e10  # of cells, in one vote: about two seconds
 MOST_PAIRS = 1e8  # that are counted in one vote: a quarter of a second
+WORTH_A_ROUND = 1.5  # times the sources of the round before, for an optional one
 MOST_EXCESS = 2.5  # pairs that an optional round asks for over those that it gets
 CHANCE_VOTES = 2.0  # most that chance may give a cell in one block: a block's votes are limited to a few more
 
@@ -45,7 +46,7 @@ class _Round:
     pixels: float
     sources: float
     depth: float
-    optional: bool = False  # left out where many of these cannot vote, or where they are no more than before
+    optional: bool = False  # left out where many of these cannot vote, or where they are hardly more than before
 
 
 #: The first is quick and sure where sources and references rank alike; the second looks deeper, for catalogues with
@@ -147,7 +148,7 @@ def _by_vote(lists: StarLists, search: PatternSearch, config: MatcherConfig) -> 
     for one in ROUNDS:
         limits = _limits(one.pixels * search.pixel_scale, search)
         voters, excess = _voters(lists, one, limits, search, config)
-        if one.optional and (excess > MOST_EXCESS or len(voters.p) <= most):
+        if one.optional and (excess > MOST_EXCESS or len(voters.p) < WORTH_A_ROUND * most):
             continue
         most = len(voters.p)
         best = better(best, _by_one_vote(lists, voters, limits, search))

@@ -28,7 +28,7 @@ BLOCKS = 32  # about so many
 COARSE_STEP = 0.8  # cells by which a step of rotation or scale moves the corner of a block
 VECTOR = 128  # cells in a row are a multiple of this, so that vector instructions take all of them
 STRIP_ROWS = 24  # of the shift plane, done at a time: the blocks' strips stay in the processor's cache
-LOOKED_AT = 20_000  # highest rows, over all transformations, among which candidates are told apart
+LOOKED_AT = 10_000  # highest rows, over all transformations, among which candidates are told apart
 
 ByteArray = NDArray[np.uint8]
 ComplexArray = NDArray[np.complex128]
