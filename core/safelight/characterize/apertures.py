@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.characterize.neighbours import is_foreign, mirror_of, own_value
+from safelight.characterize.point_sources import NO_SOURCES, PointSources, add_own
 from safelight.compiled import compiled
 from safelight.exposure import FloatImage
 
@@ -109,6 +110,7 @@ def _row_sums(
 @compiled
 def _sum_apertures(
     image: FloatImage,
+    sources: PointSources,
     variance: FloatImage,
     labels: NDArray[np.int32],
     first: NDArray[np.int64],
@@ -135,6 +137,7 @@ def _sum_apertures(
         if n == 0:
             continue
         lo, hi = first[s], last[s]
+        add_own(image, sources, lo, hi, 1.0)
         mirror_x, mirror_y = mirror_of(cx), mirror_of(cy)
         reach = radii[n - 1]
         for y in range(max(0, int(cy - reach)), min(height, int(cy + reach) + 2)):
@@ -187,6 +190,7 @@ def _sum_apertures(
                             elif not is_foreign(labels, y, x, lo, hi):
                                 flux[s, k] += share * image[y, x]
                             flux_variance[s, k] += share * share * variance[y, x]
+        add_own(image, sources, lo, hi, -1.0)
 
 
 def measure_apertures(
@@ -198,6 +202,7 @@ def measure_apertures(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     radii: tuple[float, ...] = APERTURE_RADII,
+    sources: PointSources = NO_SOURCES,
 ) -> ApertureFluxes:
     """Sums in circles of increasing `radii` (pixels) around (x, y).
 
@@ -209,6 +214,7 @@ def measure_apertures(
     flux_variance = np.empty_like(flux)
     _sum_apertures(
         image,
+        sources,
         variance,
         labels,
         first,

@@ -134,9 +134,10 @@ def detect(
     border = min(len(kernel) // 2, (min(height, width) - 1) // 2)
     noise_factor = float((kernel.astype(np.float64) ** 2).sum())  # of sigma, for white noise: sqrt(sum k²)² in 2-D
     planes = exposure.planes
-    _renew_planes(exposure, border)
-    exclude = planes.bits(*_UNDETECTABLE)
+    _renew_border(exposure, border)
     scale = _noise_scale(smoothed, exposure, noise_factor)
+    exposure.mask &= ~np.int32(planes.bits("DETECTED", "DETECTED_NEGATIVE"))
+    exclude = planes.bits(*_UNDETECTABLE)
     unit = scale * noise_factor
     pixels = _collect(smoothed, exposure, exclude, (config.thresholdValue * unit) ** 2, border)
     labels = workspace.take("labels", exposure.shape, np.int32)
@@ -155,10 +156,10 @@ def detect(
     return Detections(labels, detected, x, y, level, level / noise, blends.family_start, scale, sigma, border)
 
 
-def _renew_planes(exposure: Exposure, border: int) -> None:
-    """Clear what an earlier detection has left in the mask and flag the border."""
+def _renew_border(exposure: Exposure, border: int) -> None:
+    """Flag the border, and no longer that of an earlier detection."""
     bit = np.int32(exposure.planes.bits("EDGE"))
-    exposure.mask &= ~np.int32(exposure.planes.bits("EDGE", "DETECTED", "DETECTED_NEGATIVE"))
+    exposure.mask &= ~bit
     if border > 0:
         for part in (np.s_[:border], np.s_[-border:], np.s_[:, :border], np.s_[:, -border:]):
             exposure.mask[part] |= bit
@@ -175,12 +176,19 @@ def _collect(smoothed: FloatImage, exposure: Exposure, exclude: int, factor: flo
 
 
 def _noise_scale(smoothed: FloatImage, exposure: Exposure, noise_factor: float) -> float:
-    """Scatter of the smoothed sky over what the variance plane predicts for white noise."""
+    """Scatter of the smoothed sky over what the variance plane predicts for white noise.
+
+    Sources that are known from an earlier detection are left out: in a crowded field, where half of the pixels hold
+    stars, the scatter of their light would raise the threshold to 13 sigma and hide half of them.
+    """
     step = max(1, int(np.sqrt(smoothed.size / 60_000)))
     part = np.s_[step // 2 :: step, step // 2 :: step]
     variance = exposure.variance[part].astype(np.float64)
     useless = exposure.planes.bits("BAD", "SAT", "EDGE", "NO_DATA", "UNMASKEDNAN", "INTRP")
     good = ((exposure.mask[part] & useless) == 0) & (variance > 0)
+    sky = good & ((exposure.mask[part] & exposure.planes.bits("DETECTED")) == 0)
+    if sky.sum() >= 1000:
+        good = sky
     if good.sum() < 100:
         return 1.0
     ratio = smoothed[part][good] / (noise_factor * np.sqrt(variance[good]))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.characterize.neighbours import mirror_of, own_value
+from safelight.characterize.point_sources import NO_SOURCES, PointSources, add_own
 from safelight.compiled import compiled
 from safelight.exposure import FloatImage
 
@@ -28,6 +29,7 @@ class KronFluxes:
 @compiled
 def _measure_kron(
     image: FloatImage,
+    sources: PointSources,
     variance: FloatImage,
     labels: NDArray[np.int32],
     first: NDArray[np.int64],
@@ -45,6 +47,7 @@ def _measure_kron(
 ) -> None:
     height, width = image.shape
     for s in range(xs.size):
+        add_own(image, sources, first[s], last[s], 1.0)
         cx, cy = xs[s], ys[s]
         mirror_x, mirror_y = mirror_of(cx), mirror_of(cy)
         det = max(xx[s] * yy[s] - xy[s] * xy[s], 1e-6)
@@ -87,6 +90,7 @@ def _measure_kron(
                 values[0, s] = light if inside else np.nan
                 values[1, s] = np.sqrt(noise) if inside else np.nan
                 values[2, s] = radius
+        add_own(image, sources, first[s], last[s], -1.0)
 
 
 def measure_kron(
@@ -102,6 +106,7 @@ def measure_kron(
     minimum_radius: float,
     radii_for_flux: float,
     sigma_for_radius: float,
+    sources: PointSources = NO_SOURCES,
 ) -> KronFluxes:
     """Kron fluxes of sources at (x, y) with second `moments` (xx, yy, xy).
 
@@ -112,7 +117,7 @@ def measure_kron(
     values = np.empty((3, n))
     flags = np.empty((2, n), dtype=np.bool_)
     _measure_kron(
-        image, variance, labels, first, last, x, y, *moments, minimum_radius, radii_for_flux, sigma_for_radius,
-        values, flags,
+        image, sources, variance, labels, first, last, x, y, *moments, minimum_radius, radii_for_flux,
+        sigma_for_radius, values, flags,
     )  # fmt: skip
     return KronFluxes(values[0], values[1], values[2], flags[0], flags[1])

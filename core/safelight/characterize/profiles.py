@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.characterize.neighbours import is_foreign
+from safelight.characterize.point_sources import NO_SOURCES, PointSources, add_own
 from safelight.characterize.quantiles import clipped_mean
 from safelight.compiled import compiled
 from safelight.exposure import FloatImage, MaskImage
@@ -27,6 +28,7 @@ class RingProfiles:
 @compiled
 def _measure_rings(
     image: FloatImage,
+    sources: PointSources,
     mask: MaskImage,
     bad: int,
     labels: NDArray[np.int32],
@@ -47,6 +49,7 @@ def _measure_rings(
     squares = edges * edges
     start = np.empty(n_rings + 1, np.int64)
     for s in range(xs.size):
+        add_own(image, sources, first[s], last[s], 1.0)
         left, right = max(0, int(xs[s]) - reach), min(width, int(xs[s]) + reach + 2)
         bottom, top = max(0, int(ys[s]) - reach), min(height, int(ys[s]) + reach + 2)
         # Count, then sort into rings; a single one needs no counting.
@@ -78,6 +81,7 @@ def _measure_rings(
             mean[s, k] = m
             error[s, k] = sigma / np.sqrt(max(kept - 1, 1)) if kept > 1 else np.nan
             begin = start[k]
+        add_own(image, sources, first[s], last[s], -1.0)
 
 
 def measure_rings(
@@ -91,6 +95,7 @@ def measure_rings(
     y: NDArray[np.float64],
     edges: NDArray[np.float64],
     n_sigma: float = 3.0,
+    sources: PointSources = NO_SOURCES,
 ) -> RingProfiles:
     """Clipped means in rings with `edges` (pixels) around (x, y), without foreign pixels and those with a `bad` bit.
 
@@ -99,6 +104,6 @@ def measure_rings(
     mean = np.empty((len(x), len(edges) - 1))
     error = np.empty_like(mean)
     _measure_rings(
-        image, mask, bad, labels, first, last, x, y, np.asarray(edges, dtype=np.float64), n_sigma, mean, error
+        image, sources, mask, bad, labels, first, last, x, y, np.asarray(edges, dtype=np.float64), n_sigma, mean, error
     )
     return RingProfiles(edges, mean, error)

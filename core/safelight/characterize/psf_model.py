@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from safelight.characterize.config import MeasurePsfConfig
 from safelight.characterize.moffat import Moffat, fit_moffat
 from safelight.characterize.neighbours import is_foreign
-from safelight.characterize.psf_photometry import PsfFluxes, psf_norms, psf_photometry
-from safelight.characterize.rendering import N_TAPS, local_grid, render, shift_weights
+from safelight.characterize.psf_photometry import PsfFluxes, psf_photometry
+from safelight.characterize.quantiles import order_statistic
+from safelight.characterize.rendering import N_TAPS, local_grid, psf_norms, render, shift_weights
 from safelight.compiled import compiled
 from safelight.exposure import Exposure, FloatImage, MaskImage, PsfModel
 
@@ -32,6 +33,10 @@ _MODEL_ERROR = 0.02
 #: Width of the Gaussian that smooths a round's correction, PSF sigma. Light that came through the seeing has no detail
 #: finer than that; noise has. What the smoothing takes off a real correction the next rounds add.
 _CORRECTION_SIGMA = 0.4
+#: Share of a frame that lies in footprints from which on stars are taken to have hidden neighbours.
+_CROWDED = 0.2
+#: Stars' deviations are cut this often, at this many robust sigma.
+_CUTS, _CUT_SIGMA = 2, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,7 @@ def fit_psf(
     fit_radius = min(max(2.0 * fwhm, 4.0), float(half))
     use = ~stars.reserved
     x, y = stars.x.copy(), stars.y.copy()
+    crowded = float((labels[::7, ::7] > 0).mean()) > _CROWDED
     rounds = config.nIter + 2 * (oversampling > 1)
     flux = np.full(len(x), np.nan)
     chi2 = np.full(len(x), np.inf)
@@ -208,7 +214,7 @@ def fit_psf(
             use = _accepted(chi2, ~stars.reserved, config.nSigmaReject)
         if number == rounds or use.sum() < 3:
             break
-        model = _updated(model, stamps, x, y, safe_flux, stars, use, variance_slope, fwhm, config)
+        model = _updated(model, stamps, x, y, safe_flux, stars, use, variance_slope, fwhm, crowded, config)
     count = int(use.sum())
     final = PsfModel(
         model.coefficients, model.degree, model.x_centre, model.y_centre, model.x_scale, model.y_scale, count,
@@ -309,6 +315,51 @@ def _smoothed(planes: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     return np.asarray(once + gaussian_filter(planes - once, (0.0, sigma, sigma), mode="constant"), dtype=np.float64)
 
 
+@compiled
+def _cut(
+    values: NDArray[np.float32],
+    predicted: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    n_sigma: float,
+    result: NDArray[np.float32],
+) -> None:
+    """`values` (n_pixels, n_stars) with deviations over 1 / `scale` (n_stars,) cut at `n_sigma` of each pixel's own."""
+    n = scale.size
+    size = np.empty(n, np.float32)
+    for k in range(values.shape[0]):
+        for s in range(n):
+            size[s] = abs(values[k, s] - predicted[k, s]) * scale[s]
+        limit = np.float32(n_sigma * 1.4826 * order_statistic(size, n, n // 2))
+        for s in range(n):
+            most = limit / scale[s]
+            result[k, s] = predicted[k, s] + min(max(values[k, s] - predicted[k, s], -most), most)
+
+
+def _without_intruders(
+    design: NDArray[np.float64], weight: NDArray[np.float64], stamps: NDArray[np.float32], rounds: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weighted least squares of `stamps` (n_stars, grid, grid), each pixel's deviations cut at 2 robust sigma.
+
+    The light of stars too faint to be found, or too close, is always added and never subtracted: where stars crowd, a
+    plain mean would take it for the PSF's wing. With no `rounds` nothing is cut. Returns the solution
+    (n_terms, grid, grid) and the mean (grid, grid).
+    """
+    n, size, _ = stamps.shape
+    values = np.ascontiguousarray(stamps.reshape(n, -1).T)
+    weighted = design * weight[:, None]
+    projection = (np.linalg.pinv(weighted.T @ design, rcond=1e-10) @ weighted.T).T.astype(np.float32)
+    scale = np.sqrt(weight / weight.max()).astype(np.float32)
+    terms = design.T.astype(np.float32)
+    fitted = values
+    for _ in range(rounds):
+        predicted = np.asarray((fitted @ projection) @ terms, dtype=np.float32)
+        fitted = np.empty_like(values)
+        _cut(values, predicted, scale, _CUT_SIGMA, fitted)
+    solution = (fitted @ projection).T.astype(np.float64)
+    mean = fitted @ (weight / weight.sum()).astype(np.float32)
+    return solution.reshape(-1, size, size), mean.reshape(size, size).astype(np.float64)
+
+
 def _updated(
     model: PsfModel,
     stamps: NDArray[np.float32],
@@ -319,6 +370,7 @@ def _updated(
     use: NDArray[np.bool_],
     variance_slope: float,
     fwhm: float,
+    crowded: bool,
     config: MeasurePsfConfig,
 ) -> PsfModel:
     """`model` plus a polynomial fit to the residual `stamps` of the stars in `use`."""
@@ -331,15 +383,11 @@ def _updated(
     core = 1.0 / (np.pi * (0.6 * fwhm) ** 2)  # mean of the PSF in its core
     noise = (stars.sky_variance + variance_slope * flux * core) / flux**2 + (0.004 * core) ** 2
     weight = (1.0 / noise)[use]
-    weighted = design * weight[:, None]
     size = stamps.shape[-1]
-    flat = stamps[use].reshape(int(use.sum()), -1).astype(np.float64)
-    solution = np.linalg.lstsq(weighted.T @ design, weighted.T @ flat, rcond=1e-10)[0]
-    terms = np.asarray(solution, dtype=np.float64).reshape(-1, size, size)
+    terms, mean = _without_intruders(design, weight, stamps[use], _CUTS if crowded else 0)
     offsets = (np.arange(size) - size // 2) / model.oversampling
     radius = np.hypot(offsets[None, :], offsets[:, None])
     # Outside the core the stars show only noise about their mean: variation there would be fitted to it.
-    mean = (weight @ flat / weight.sum()).reshape(size, size)
     outer = radius > max(2.5 * fwhm, 5.0)
     terms[:, outer] = 0.0
     terms[0][outer] = mean[outer]

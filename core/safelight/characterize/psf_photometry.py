@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.characterize.neighbours import is_foreign
-from safelight.characterize.rendering import N_TAPS, local_grid, render
+from safelight.characterize.point_sources import NO_SOURCES, PointSources, add_own
+from safelight.characterize.rendering import N_TAPS, local_grid, psf_norms, render, scaled_position
 from safelight.compiled import compiled
 from safelight.exposure import FloatImage, MaskImage, PsfModel
 
-__all__ = ["PsfFluxes", "psf_norms", "psf_photometry", "subtract_stars"]
+__all__ = ["PsfFluxes", "psf_photometry", "subtract_stars"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class PsfFluxes:
 @compiled
 def _fit(
     image: FloatImage,
+    sources: PointSources,
     mask: MaskImage,
     bad: int,
     labels: NDArray[np.int32],
@@ -64,6 +66,7 @@ def _fit(
     reach = oversampling * (half + 1) + N_TAPS
     r2_max = (half + 0.5) ** 2
     for s in range(xs.size):
+        add_own(image, sources, first[s], last[s], 1.0)
         local_grid(coefficients, degree, u[s], v[s], norms, reach, grid)
         cx, cy = xs[s], ys[s]
         flux = 0.0
@@ -134,6 +137,7 @@ def _fit(
         values[0, s] = flux
         values[1, s] = 1.0 / np.sqrt(s_pp) if s_pp > 0 else np.nan
         values[2, s], values[3, s] = cx, cy
+        add_own(image, sources, first[s], last[s], -1.0)
 
 
 @compiled
@@ -166,18 +170,6 @@ def _subtract(
                 image[row + j - half, column + i - half] -= flux[s] * profile[0, j, i]
 
 
-def psf_norms(psf: PsfModel) -> NDArray[np.float64]:
-    """Total light of each coefficient plane of `psf`, in pixels' worth; (n_terms,)."""
-    sums = psf.coefficients.sum(axis=(1, 2), dtype=np.float64)
-    return np.asarray(sums / psf.oversampling**2, dtype=np.float64)
-
-
-def _scaled(
-    psf: PsfModel, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return (x - psf.x_centre) / psf.x_scale, (y - psf.y_centre) / psf.y_scale
-
-
 def psf_photometry(
     image: FloatImage,
     mask: MaskImage,
@@ -193,6 +185,7 @@ def psf_photometry(
     bad: int,
     radius: float,
     fit_position: bool,
+    sources: PointSources = NO_SOURCES,
 ) -> PsfFluxes:
     """Fit the PSF to sources at (x, y).
 
@@ -216,6 +209,8 @@ def psf_photometry(
         Pixels within it are fitted (at most the PSF image).
     fit_position : bool
         Also fit the position; otherwise flux only.
+    sources : PointSources
+        Have been taken off `image`; each source gets its own light back while it is measured.
 
     Returns
     -------
@@ -226,10 +221,10 @@ def psf_photometry(
     values = np.full((9, n), np.nan)
     failed = np.zeros(n, dtype=np.bool_)
     half = int(min(max(np.ceil(radius), 2), psf.size // 2))
-    u, v = _scaled(psf, x, y)
+    u, v = scaled_position(psf, x, y)
     _fit(
-        image, mask, bad, labels, first, last, x, y, u, v, sky_variance, variance_slope, psf.coefficients, psf.degree,
-        psf_norms(psf), psf.oversampling, half, 3 if fit_position else 0, values, failed,
+        image, sources, mask, bad, labels, first, last, x, y, u, v, sky_variance, variance_slope, psf.coefficients,
+        psf.degree, psf_norms(psf), psf.oversampling, half, 3 if fit_position else 0, values, failed,
     )  # fmt: skip
     flux, flux_err, fit_x, fit_y, x_err, y_err, chi2, area, n_pixels = values
     return PsfFluxes(
@@ -245,6 +240,6 @@ def subtract_stars(
     flux: NDArray[np.float64],
 ) -> None:
     """Take stars of PSF `flux` at (x, y) off `image`, in place, out to the edge of the PSF image."""
-    u, v = _scaled(psf, x, y)
+    u, v = scaled_position(psf, x, y)
     half = psf.size // 2
     _subtract(image, x, y, u, v, flux, psf.coefficients, psf.degree, psf_norms(psf), psf.oversampling, half)

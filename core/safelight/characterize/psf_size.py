@@ -9,7 +9,7 @@ from safelight.characterize.kron import measure_kron
 from safelight.characterize.shapes import measure_shapes
 from safelight.exposure import PsfModel
 
-__all__ = ["fwhm_at", "kron_radius_at", "psf_moments"]
+__all__ = ["fwhm_at", "kron_radius_at", "psf_moments", "psf_width"]
 
 
 def fwhm_at(psf: PsfModel, x: float, y: float) -> float:
@@ -57,6 +57,13 @@ def _moments(psf: PsfModel, x: float, y: float, sigma: float) -> NDArray[np.floa
         recentre=False,
     )  # fmt: skip
     return np.array([shapes.xx[0], shapes.yy[0], shapes.xy[0]])
+
+
+def psf_width(psf: PsfModel) -> float:
+    """sqrt((xx + yy) / 2) of the PSF in the middle of the CCD, pixels, from adaptive moments."""
+    x, y = psf.x_centre, psf.y_centre
+    xx, yy, _ = _moments(psf, x, y, fwhm_at(psf, x, y) / 2.3548)
+    return float(np.sqrt((xx + yy) / 2))
 
 
 def kron_radius_at(psf: PsfModel, x: float, y: float, sigma: float, sigma_for_radius: float) -> float:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.compiled import compiled
+from safelight.exposure import PsfModel
 
-__all__ = ["N_TAPS", "local_grid", "render", "shift_weights"]
+__all__ = ["N_TAPS", "local_grid", "psf_norms", "render", "scaled_position", "shift_weights"]
 
 #: Points that each interpolated value is made of.
 N_TAPS = 8
@@ -135,3 +136,16 @@ def render(
                 profile[0, j, i] += a * value
                 profile[1, j, i] -= oversampling * a * strip[1, start + k, i]
                 profile[2, j, i] -= oversampling * b * value
+
+
+def psf_norms(psf: PsfModel) -> NDArray[np.float64]:
+    """Total light of each coefficient plane of `psf`, in pixels' worth; (n_terms,)."""
+    sums = psf.coefficients.sum(axis=(1, 2), dtype=np.float64)
+    return np.asarray(sums / psf.oversampling**2, dtype=np.float64)
+
+
+def scaled_position(
+    psf: PsfModel, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Positions (n,) in pixels as the PSF's polynomials want them, within -1 … 1 on the CCD."""
+    return (x - psf.x_centre) / psf.x_scale, (y - psf.y_centre) / psf.y_scale

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safelight.characterize.neighbours import any_foreign, is_foreign, mirror_of, own_value
+from safelight.characterize.point_sources import NO_SOURCES, PointSources, add_own
 from safelight.compiled import compiled
 from safelight.exposure import FloatImage
 
@@ -232,6 +233,7 @@ def adaptive_moments(
 @compiled
 def _measure(
     image: FloatImage,
+    sources: PointSources,
     variance: FloatImage,
     labels: NDArray[np.int32],
     first: NDArray[np.int64],
@@ -245,6 +247,7 @@ def _measure(
     failed: NDArray[np.bool_],
 ) -> None:
     for s in range(x.size):
+        add_own(image, sources, first[s], last[s], 1.0)
         cx, cy, ex, ey, ok = x[s], y[s], np.nan, np.nan, True
         if recentre:
             cx, cy, ex, ey, ok = windowed_centroid(image, variance, labels, first[s], last[s], x[s], y[s], sigma)
@@ -255,6 +258,7 @@ def _measure(
         )
         failed[1, s] = not ok
         values[4, s], values[5, s], values[6, s], values[7, s], values[8, s] = xx, yy, xy, fisher, flux
+        add_own(image, sources, first[s], last[s], -1.0)
 
 
 def measure_shapes(
@@ -268,6 +272,7 @@ def measure_shapes(
     fwhm: float,
     *,
     recentre: bool = True,
+    sources: PointSources = NO_SOURCES,
 ) -> Shapes:
     """Windowed centroids and adaptive moments of sources near (x, y).
 
@@ -283,12 +288,14 @@ def measure_shapes(
         Of the PSF, pixels: the centroid's window.
     recentre : bool
         False keeps (x, y) and measures shapes there.
+    sources : PointSources
+        Have been taken off `image`; each source gets its own light back while it is measured.
     """
     n = len(x)
     values = np.empty((9, n))
     failed = np.empty((2, n), dtype=np.bool_)
     sigma = fwhm / 2.3548
     max_radius = int(min(max(12 * sigma, 30), 100))
-    _measure(image, variance, labels, first, last, x, y, sigma, max_radius, recentre, values, failed)
+    _measure(image, sources, variance, labels, first, last, x, y, sigma, max_radius, recentre, values, failed)
     x, y, x_err, y_err, xx, yy, xy, fisher, flux = values
     return Shapes(x, y, x_err, y_err, xx, yy, xy, fisher, flux, failed[0], failed[1])

@@ -14,8 +14,9 @@ from safelight.characterize.kron import KronFluxes, measure_kron
 from safelight.characterize.pixel_flags import centre_bits, footprint_bits
 from safelight.characterize.profiles import RingProfiles, measure_rings
 from safelight.characterize.psf_photometry import PsfFluxes, psf_photometry
+from safelight.characterize.scene import Look, Scene, disentangle
 from safelight.characterize.shapes import Shapes, measure_shapes
-from safelight.exposure import Exposure, PsfModel
+from safelight.exposure import Exposure, PsfModel, Workspace
 
 __all__ = ["Measurements", "Noise", "SourceRows", "gaussian_flux", "measure_sources", "source_rows"]
 
@@ -65,6 +66,7 @@ class Measurements:
     footprint: NDArray[np.int32]  # mask bits
     centre: NDArray[np.int32]
     area: NDArray[np.int64]  # pixels of the footprint
+    scene: Scene  # what they were measured on
 
 
 def source_rows(found: Detections) -> SourceRows:
@@ -109,8 +111,11 @@ def measure_sources(
     noise: Noise,
     kron_minimum: float,
     config: MeasurementConfig,
+    workspace: Workspace,
 ) -> Measurements:
     """Measure `rows` on a background-subtracted exposure.
+
+    Rows that lie in others' light are measured with those taken off; see `safelight.characterize.scene`.
 
     Parameters
     ----------
@@ -123,41 +128,50 @@ def measure_sources(
     kron_minimum : float
         Kron radius of the PSF, pixels.
     config : MeasurementConfig
+    workspace : Workspace
+        Keeps the planes of the scene, which the result refers to.
     """
-    image, variance, mask, labels = exposure.image, exposure.variance, exposure.mask, found.labels
-    first, last = rows.first, rows.last
-    x, y = rows.x.astype(np.float64), rows.y.astype(np.float64)
-    shapes = measure_shapes(image, variance, labels, first, last, x, y, fwhm)
-    x, y, x_err, y_err = shapes.x, shapes.y, shapes.x_err, shapes.y_err
+    variance, mask, first, last = exposure.variance, exposure.mask, rows.first, rows.last
     bad = exposure.planes.bits(*_BAD)
-
-    def fit(at_x: NDArray[np.float64], at_y: NDArray[np.float64], move: bool) -> PsfFluxes:
-        return psf_photometry(
-            image, mask, labels, psf, at_x, at_y, first=first, last=last, sky_variance=noise.sky_variance,
-            variance_slope=noise.slope, bad=bad, radius=max(2.0 * fwhm, 4.0), fit_position=move,
-        )  # fmt: skip
-
+    radius = max(2.0 * fwhm, 4.0)
     undersampled = fwhm < config.psfCentroidMaxFwhm
-    fitted = fit(x, y, undersampled)
-    if undersampled:
-        good = ~fitted.position_failed & np.isfinite(fitted.x_err)
-        x, y = np.where(good, fitted.x, x), np.where(good, fitted.y, y)
-        x_err = np.where(good, np.hypot(fitted.x_err, noise.psf_position), x_err)
-        y_err = np.where(good, np.hypot(fitted.y_err, noise.psf_position), y_err)
-        shapes = measure_shapes(image, variance, labels, first, last, x, y, fwhm, recentre=False)
-    apertures = measure_apertures(image, variance, labels, first, last, x, y)
+
+    def look_at(scene: Scene, which: NDArray[np.int64]) -> Look:
+        own = first[which], last[which]
+        x, y = rows.x[which].astype(np.float64), rows.y[which].astype(np.float64)
+        shapes = measure_shapes(scene.image, variance, scene.labels, *own, x, y, fwhm, sources=scene.sources)
+        x, y, x_err, y_err = shapes.x, shapes.y, shapes.x_err, shapes.y_err
+        fitted = psf_photometry(
+            scene.image, mask, scene.labels, psf, x, y, first=own[0], last=own[1],
+            sky_variance=noise.sky_variance[which], variance_slope=noise.slope, bad=bad, radius=radius,
+            fit_position=undersampled, sources=scene.sources,
+        )  # fmt: skip
+        if undersampled:
+            good = ~fitted.position_failed & np.isfinite(fitted.x_err)
+            x, y = np.where(good, fitted.x, x), np.where(good, fitted.y, y)
+            x_err = np.where(good, np.hypot(fitted.x_err, noise.psf_position), x_err)
+            y_err = np.where(good, np.hypot(fitted.y_err, noise.psf_position), y_err)
+            shapes = measure_shapes(
+                scene.image, variance, scene.labels, *own, x, y, fwhm, recentre=False, sources=scene.sources
+            )
+        return Look(x, y, x_err, y_err, shapes, fitted)
+
+    look = look_at(Scene(exposure.image, found.labels), np.arange(len(rows)))
+    look, scene = disentangle(exposure, found, rows, look, psf, noise, bad, int(np.ceil(radius)), workspace, look_at)
+    x, y, shapes = look.x, look.y, look.shapes
+    image, labels, sources = scene.image, scene.labels, scene.sources
+    apertures = measure_apertures(image, variance, labels, first, last, x, y, sources=sources)
     kron = measure_kron(
         image, variance, labels, first, last, x, y, (shapes.xx, shapes.yy, shapes.xy), minimum_radius=kron_minimum,
-        radii_for_flux=config.kronRadiusForFlux, sigma_for_radius=config.kronSigmaForRadius,
+        radii_for_flux=config.kronRadiusForFlux, sigma_for_radius=config.kronSigmaForRadius, sources=sources,
     )  # fmt: skip
-    sigma = fwhm / 2.3548
-    ring = np.array([7.0, 15.0]) * sigma  # LSST's local background annulus
-    local = measure_rings(image, mask, bad, labels, first, last, x, y, ring)
-    bits, area = footprint_bits(mask, labels, found.pixels, len(found))
+    ring = np.array([7.0, 15.0]) * fwhm / 2.3548  # LSST's local background annulus
+    local = measure_rings(image, mask, bad, labels, first, last, x, y, ring, sources=sources)
+    bits, area = footprint_bits(mask, found.labels, found.pixels, len(found))
     start = np.concatenate([[0], np.cumsum(area)])
     return Measurements(
-        rows, x, y, x_err, y_err, shapes, apertures, kron, fitted, local,
-        _range_or(bits, first, last), centre_bits(mask, x, y), start[last] - start[first - 1],
+        rows, x, y, look.x_err, look.y_err, shapes, apertures, kron, look.psf, local, _range_or(bits, first, last),
+        centre_bits(mask, x, y), start[last] - start[first - 1], scene,
     )  # fmt: skip
 
 

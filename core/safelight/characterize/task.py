@@ -111,7 +111,7 @@ def run(
     rows = source_rows(found)
     sky_variance = variance_at(cells, rows.x.astype(np.float64), rows.y.astype(np.float64))
     noise = Noise(sky_variance, outcome.variance_slope, outcome.fitted.position_error)
-    measured = measure_sources(exposure, found, rows, psf, fwhm, noise, kron, config.measurement)
+    measured = measure_sources(exposure, found, rows, psf, fwhm, noise, kron, config.measurement, workspace)
     flags = _psf_flags(measured, outcome, fwhm)
     flags["detected"] = _bright(measured, config)
     corrections, growth = measure_corrections(exposure, found, measured, flags["candidate"], fwhm, config.measureApCorr)
