@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 import numpy as np
@@ -71,7 +71,7 @@ def _one(visit: VisitSpec) -> CcdPulls | str:
         return f"{ccd.name} {error.code}"
 
 
-def campaign(number: int, seed: int, processes: int) -> Generator[CcdPulls | str]:
+def campaign(number: int, seed: int, processes: int) -> Iterator[CcdPulls | str]:
     """The pulls of `number` CCDs, or why one has none, as they come."""
     spec = night(number, seed)
     context = multiprocessing.get_context("spawn")
@@ -80,7 +80,7 @@ def campaign(number: int, seed: int, processes: int) -> Generator[CcdPulls | str
         for future in as_completed([pool.submit(_one, visit) for visit in in_order(spec.visits)]):
             yield future.result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)  # the program's end waits for the CCD in work
 
 
 def measure_pulls(number: int, seed: int, processes: int, log: Log) -> list[Row]:
@@ -90,15 +90,13 @@ def measure_pulls(number: int, seed: int, processes: int, log: Log) -> list[Row]
     """
     measured: list[CcdPulls] = []
     failed: list[str] = []
-    results = campaign(number, seed, processes)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for result in results:
+        for result in campaign(number, seed, processes):
             (failed if isinstance(result, str) else measured).append(result)  # type: ignore[arg-type]
             log(f"pulls: {len(measured) + len(failed)} of {number} CCDs: {_said(result)}")
     except KeyboardInterrupt:
-        log(f"pulls: interrupted after {len(measured) + len(failed)} of {number} CCDs; ending those in work")
-        results.close()
+        log(f"pulls: interrupted after {len(measured) + len(failed)} of {number} CCDs; the one in work is ended")
     finally:
         signal.signal(signal.SIGTERM, before)
     return rows_of(measured, failed, number)
