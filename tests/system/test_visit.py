@@ -423,3 +423,30 @@ def test_zeropoints_behind_flats_without_a_common_level_are_not_doubted_but_name
     assert run(root, "none", "--id", "ccd=0^2", "-c", "isr.doFlat=False") == 0
     assert not any(codes(one) for one in recorded(root, "none").values())
     assert "were not compared, for without flats each CCD has a level of its own" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_of_visits_spoiled_at_random_every_wrong_ccd_is_named_and_no_right_one(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng([seed, 77])
+    few, dim, odd, *plain = (int(ccd) for ccd in rng.permutation(6)[: rng.integers(5, 7)])
+    move = float(rng.uniform(4, 8)), float(rng.uniform(-8, 8))
+    moved = {"doubled" if seed % 2 else "shifted": {odd: move}}
+    visit = SmallVisit(
+        seed=1000 + seed,
+        ccds=tuple(sorted((few, dim, odd, *plain))),
+        stars_per_ccd=int(rng.choice([25, 60])),
+        only={few: int(rng.integers(2, 8))},
+        dimmed={dim: float(rng.choice([-0.06, 0.06]))},
+        **moved,
+    )
+    root = prepare(visit, tmp_path)
+    run(root, "a")
+    found = recorded(root, "a")
+    judged = {ccd: codes(one) & {"VISIT_WCS_OFF", "VISIT_ZEROPOINT_JUMP"} for ccd, one in found.items()}
+    assert judged == {ccd: set() for ccd in found} | {dim: {"VISIT_ZEROPOINT_JUMP"}} | (
+        {odd: {"VISIT_WCS_OFF"}} if not seed % 2 else {}
+    )
+    for ccd, one in found.items():
+        if one.status.startswith("done") and not judged[ccd] & {"VISIT_WCS_OFF"}:
+            assert error_mas(root, "a", ccd) < 4.0 * one.metrics["wcs_error_mas"]

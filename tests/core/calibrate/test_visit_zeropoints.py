@@ -91,3 +91,15 @@ def test_the_expected_zeropoint_of_another_ccd_has_the_error_that_is_claimed(n: 
             expected, error = found.expected(*place)
             pulls.append((27.0 + 0.004 * rng.standard_normal() - expected) / error)
     assert 0.7 < np.std(pulls) < 1.2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [3, 4, 5, 6, 8, 12, 30, 100])
+def test_false_alarms_and_misses_are_rare_over_many_visits(n: int) -> None:
+    rng = np.random.default_rng(n)
+    visits = 300 if n <= 12 else 60
+    for field in ({}, {"gradient": 0.006}, {"radial": 0.006}):
+        assert sum(any(judged(rng, n, **field).off) for _ in range(visits)) <= 0.02 * visits
+    for sign in (1, -1):
+        missed = sum(not judged(rng, n, gradient=0.003, jumps={0: 0.05 * sign}).off[0] for _ in range(visits))
+        assert missed <= 0.03 * visits
