@@ -116,7 +116,7 @@ def _quality(
     variance = solution.fit.variance_at(*solution.wcs.first_plane.project(*on_sky))
     floor = config.astromRefObjLoader.systematicFloor
     floor = catalog.systematic_floor_mas if floor is None else floor
-    error = float(np.median(np.hypot(1000.0 * np.sqrt(variance.sum(axis=1)), math.sqrt(2.0) * floor)))
+    error = float(np.sqrt(1e6 * np.mean(variance.sum(axis=1)) + 2.0 * floor**2))
     return WcsQuality(n, 0, rms, median, crossed, error, 1.0)
 
 
