@@ -48,6 +48,16 @@ async def test_the_plan_says_what_cannot_run_and_why_and_writes_nothing(opened: 
     assert snapshot(with_files) == before
 
 
+async def test_the_plan_begins_at_the_ccd_that_was_looked_at(opened: Any, with_files: Path) -> None:
+    async with opened(with_files) as screen:
+        await screen.press("g", "j", "j")
+        looked_at = screen.app.session.catalogue.name(screen.app.session.cursor_row)
+        await screen.press("2")
+        await screen.shows("BLOCKED 20")
+        assert screen.app.screen.ccd.key == looked_at
+        assert screen.app.screen.query_one("#plan-table").cursor > 0
+
+
 async def test_the_filter_of_the_plan_takes_data_ids_and_actions(opened: Any, with_files: Path) -> None:
     async with opened(with_files, at="2") as screen:
         await screen.shows("BLOCKED 20")

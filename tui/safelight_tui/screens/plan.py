@@ -60,7 +60,7 @@ class PlanScreen(ChoosingScreen):
         super().__init__()
         self.left_out: frozenset[str] = frozenset()
         """Keys of the CCDs that are not to be run."""
-        self._left_out_of = ""  # the selection that they were left out of
+        self._left_out_of: str | None = None  # the selection that they were left out of
         self._chosen: PlanPicture | None = None
         self._trouble = ""  # why there is no plan
         self._filter = ""
@@ -121,13 +121,28 @@ class PlanScreen(ChoosingScreen):
         picture = self.picture
         if picture is None:
             return
-        if picture.request.id_text != self._left_out_of:
+        another = picture.request.id_text != self._left_out_of
+        if another:
             self._left_out_of, self.left_out = picture.request.id_text, frozenset()
         self.left_out &= {ccd.key for ccd in picture.plan.ccds}
         self._chosen = None
         places = [place for place, ccd in enumerate(picture.plan.ccds) if ccd.key in self.left_out]
         self.query_one(LineTable).marks = Bitset.from_rows(places, len(picture.plan.ccds))
         self._show()
+        if another:
+            self._go_to_cursor()
+
+    def _go_to_cursor(self) -> None:
+        """To the CCD under the cursor of the other screens, where it is planned."""
+        session, table = self.session, self.query_one(LineTable)
+        row = session.cursor_row if session is not None else None
+        if session is None or row is None or row >= session.catalogue.size:
+            return
+        name = session.catalogue.name(row)
+        places = (table.model.place_of(place) for place, ccd in enumerate(self.ccds) if ccd.key == name)
+        place = next(places, None)
+        if place is not None:
+            table.move_to(place)
 
     def plan_growing(self) -> None:
         """How many CCDs are planned; the first ones can be read already."""

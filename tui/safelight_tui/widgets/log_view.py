@@ -24,7 +24,7 @@ from safelight_tui.widgets.styling import ComponentStyles
 __all__ = ["LogView"]
 
 
-FULL_WIDTH = 100
+FULL_WIDTH = 88
 """Columns from which on lines are shown as they are in the file; narrower, their heads are shortened."""
 _HEAD = re.compile(r"^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\.\d+Z (\w+) +(?:processCcd(?: \((visit=[^)]*)\))?: )?")
 
