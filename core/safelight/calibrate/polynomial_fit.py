@@ -44,6 +44,9 @@ class FitData:
     xi_variance: FloatArray  # arcsec², source and reference together
     eta_variance: FloatArray
     assumed: float = 0.0  # arcsec per axis, what is thought beforehand of the scatter beyond these; 0: nothing
+    shared: float = (
+        0.0  # arcsec per axis, the error that neighbours have in common: it limits weights, nothing shows it
+    )
 
     def __len__(self) -> int:
         return len(self.xi)
@@ -53,7 +56,7 @@ class FitData:
         xi, eta, dxi, deta, xi_variance, eta_variance = (
             values[keep] for values in (self.xi, self.eta, self.dxi, self.deta, self.xi_variance, self.eta_variance)
         )
-        return FitData(xi, eta, dxi, deta, xi_variance, eta_variance, self.assumed)
+        return FitData(xi, eta, dxi, deta, xi_variance, eta_variance, self.assumed, self.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,7 @@ def fit_polynomial(
         keep = np.maximum(pulls[:n], pulls[n:]) < limit
         if 2 * keep.sum() < max(design.shape[1] + 2, n):  # clipping more than half is no longer clipping outliers
             keep = np.ones(n, dtype=np.bool_)
-        parameters, covariance = _solve(design, target, weighed, keep, variance + common**2)
+        parameters, covariance = _solve(design, target, weighed + data.shared**2, keep, variance + common**2)
         residual = target - design @ parameters
         if np.array_equal(keep, used):
             break

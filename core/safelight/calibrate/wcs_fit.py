@@ -136,6 +136,7 @@ def fit_wcs(
             source_variance[source, 0] + reference_errors[0][reference] ** 2,
             source_variance[source, 1] + reference_errors[1][reference] ** 2,
             assumed,
+            systematic_mas / 1000.0,
         )
         eligible = _eligible(sources, source)
         kept_out = _kept_out(catalog.id[reference], eligible, config.wcsFitter)

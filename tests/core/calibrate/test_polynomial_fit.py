@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -109,3 +111,16 @@ def test_folds_that_leave_too_few_stars_give_no_residual() -> None:
     crossed = cross_validate(data, fit(data, 0), np.array([0, 1, 1]), clip_sigma=20.0, rounds=3)
     assert np.isnan(crossed[1:]).all()
     assert np.isfinite(crossed[0]).all()
+
+
+def test_an_error_that_neighbours_share_levels_the_weights_and_is_no_scatter() -> None:
+    data = stars(8, 200, sigma=0.01)
+    half = np.arange(200) < 100
+    weighted = [variance * np.where(half, 1.0, 25.0) for variance in (data.xi_variance, data.eta_variance)]
+    uneven = replace(data, xi_variance=weighted[0], eta_variance=weighted[1])
+    alone, shared = fit(uneven, 1, clip=20.0), fit(replace(uneven, shared=10.0), 1, clip=20.0)
+    design = np.column_stack([np.ones(200), data.eta / RADIUS, data.xi / RADIUS])
+    level = np.concatenate([np.linalg.lstsq(design, target, rcond=None)[0] for target in (data.dxi, data.deta)])
+    assert shared.parameters == pytest.approx(level, abs=1e-7)
+    assert np.abs(alone.parameters - level).max() > 1e-4
+    assert shared.scatter == pytest.approx(alone.scatter, abs=1e-4)
