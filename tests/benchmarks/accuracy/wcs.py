@@ -95,9 +95,10 @@ def measure_wcs(frames: Sequence[Frame], log: Callable[[str], None]) -> list[Row
                 _keep_stars(frame, folder / "catalog.cat")
             for (name, plain), tool in ours.items():
                 catalog = frame.catalog(name)
-                _ours(frame, catalog, tool, header if plain else None)
+                errors = _ours(frame, catalog, tool, header if plain else None)
                 if peers:
-                    _scamp(frame, catalog, theirs[name, plain], folder, None if plain else header)
+                    scamp.write_reference(catalog, _fitted(frame, catalog), errors, folder / "reference.cat")
+                    _scamp(frame, theirs[name, plain], folder, None if plain else header)
                 if not plain:
                     references[name].append(_references(frame, catalog))
         log(f"  {frame.name} " + ", ".join(_progress(frame, *key, ours[key], theirs[key]) for key in ours))
@@ -112,8 +113,12 @@ def measure_wcs(frames: Sequence[Frame], log: Callable[[str], None]) -> list[Row
     return rows
 
 
-def _ours(frame: Frame, catalog: ReferenceCatalog, tool: _Tool, header: fits.Header | None) -> None:
-    """The pipeline's own sources through the pipeline's own match and fit, from the camera model or from `header`."""
+def _ours(frame: Frame, catalog: ReferenceCatalog, tool: _Tool, header: fits.Header | None) -> tuple[Floats, Floats]:
+    """The pipeline's own sources through the pipeline's own match and fit, from the camera model or from `header`.
+
+    Returns the errors of the reference stars, arcsec, in which what the catalogue does not state is what the fit found.
+    """
+    errors = reference_errors(catalog, frame.config.astromRefObjLoader)
     src = frame.src.copy()
     first = frame.start[0] if header is None else _plain_start(frame, header)
     solved: Astrometry | None = None
@@ -124,11 +129,18 @@ def _ours(frame: Frame, catalog: ReferenceCatalog, tool: _Tool, header: fits.Hea
             solved = solve_astrometry(src, frame.shape, first, catalog, frame.config, frame.instrument)
         except ProcessingError as error:
             tool.unsolved.append(f"{frame.name} {error.code}")
-            return
+            return errors
         seconds.append(time.process_time() - began)
     assert solved is not None
     tool.add(frame.name, frame.wcs_error_mas(solved.wcs.pixel_to_sky), min(seconds))
     tool.ratio.append(tool.last / solved.metrics["wcs_error_mas"])
+    found = solved.solution.fit.scatter**2 + (catalog.systematic_floor_mas**2 - catalog.assumed_error_mas**2) / 1e6
+    return np.sqrt(errors[0] ** 2 + found), np.sqrt(errors[1] ** 2 + found)
+
+
+def _fitted(frame: Frame, catalog: ReferenceCatalog) -> NDArray[np.bool_]:
+    """The reference stars that Safelight does not keep out of its fits."""
+    return ~reserved(catalog.id, frame.config.astrometry.wcsFitter.reserveFraction)
 
 
 def _plain_start(frame: Frame, header: fits.Header) -> FirstWcs:
@@ -150,14 +162,11 @@ def _keep_stars(frame: Frame, path: Path) -> None:
         hdus.writeto(path, overwrite=True)
 
 
-def _scamp(frame: Frame, catalog: ReferenceCatalog, tool: _Tool, folder: Path, model: fits.Header | None) -> None:
-    """SCAMP with the stars that our fit may use: those that are not kept out of it.
+def _scamp(frame: Frame, tool: _Tool, folder: Path, model: fits.Header | None) -> None:
+    """SCAMP on what has been written to `folder`.
 
     `model` is the linear WCS to which the camera model is added; None: SCAMP starts from the catalogue's own header.
     """
-    loader = frame.config.astromRefObjLoader
-    kept = ~reserved(catalog.id, frame.config.astrometry.wcsFitter.reserveFraction)
-    scamp.write_reference(catalog, kept, reference_errors(catalog, loader), folder / "reference.cat")
     (folder / "catalog.ahead").unlink(missing_ok=True)
     if model is not None:
         scamp.write_camera_model(frame.start[0], model, frame.shape, folder)
@@ -254,16 +263,9 @@ def _not_worse(title: str, ours: _Tool, theirs: _Tool) -> Row:
 
 
 def _reference_rows(name: str, references: Sequence[_References]) -> list[Row]:
-    title = TITLES[name]
+    title, pulls = TITLES[name], [r.pull for r in references]
     return [
         spread(SECTION, f"mean offset of bright stars in {title}", title, "mas", [r.offset_mas for r in references]),
         spread(SECTION, f"scatter of bright stars in {title}", title, "mas", [r.scatter_mas for r in references]),
-        spread(
-            SECTION,
-            f"errors of bright stars over stated ones, {title}",
-            title,
-            "",
-            [r.pull for r in references],
-            note=NOTES[name],
-        ),
+        spread(SECTION, f"errors of bright stars over stated, {title}", title, "", pulls, note=NOTES[name]),
     ]
