@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -96,6 +96,10 @@ class Runner:
 
     def execute(self, executor: Executor, control: Control) -> RunSummary:
         """Run everything that the plan says; an exception of the executor ends the run and passes through."""
+        with closing(self._voice):
+            return self._execute(executor, control)
+
+    def _execute(self, executor: Executor, control: Control) -> RunSummary:
         began = time.monotonic()
         exit_code = EXIT_FAILED
         self._control = control
@@ -224,7 +228,6 @@ class Runner:
                 time=time.time(), run=self.run_name, exit_code=exit_code, counts=counts, seconds=round(seconds, 3)
             )
         )
-        self._voice.close()
 
     def _report_unrunnable(self) -> None:
         """CCDs that the plan skips or cannot run are over before they begin; the latter have failed."""

@@ -215,6 +215,19 @@ def test_a_run_whose_workers_cannot_be_made_says_why_and_leaves_no_run(
     gc.collect()  # a journal that is open still would warn, and warnings are errors
 
 
+def test_a_run_that_cannot_begin_closes_its_journal_and_logs(
+    call: Any, listing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise UsageError("DISK_FULL", "There is no room.")
+
+    monkeypatch.setattr("safelight.processccd.provenance.Provenance.write", refuse)
+    result = call(main, "run", listing, "--rerun", "night", "--id", "visit=903986")
+    assert (result.code, "There is no room." in result.err) == (2, True)
+    opened = [descriptor.resolve() for descriptor in Path("/proc/self/fd").iterdir()]
+    assert not [path for path in opened if path.is_relative_to(listing / "rerun")]
+
+
 @pytest.mark.parametrize("detach", [(), ("--detach",)])
 def test_a_retry_of_nothing_says_so_and_starts_nothing(
     call: Any, listing: Path, journal: JournalWriter, detach: tuple[str, ...]
