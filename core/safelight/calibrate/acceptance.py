@@ -22,6 +22,9 @@ from safelight.calibrate.plane import FloatArray
 __all__ = ["SearchSpace", "log10_binomial_tail", "log10_false_matches"]
 
 DISPLACEMENTS = (2.5, 6.0, 30.0)  # in tolerances, of the displaced copies that measure the chance rate
+SECTORS = 16  # of half a turn, in two of which lines are looked for
+LEAST_ALONG = 8  # pairs that show a line, and standard deviations above the number usual in two sectors
+MANY_SIGMA = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +102,24 @@ def log10_false_matches(
 
 
 def _references_about_a_source(xi: FloatArray, eta: FloatArray, tree: cKDTree, tolerance: float) -> float:
-    """Mean number of references within the tolerance of a source when the list is displaced, the larger of two.
+    """Mean number of references within the tolerance of a source when the list is displaced, the largest of three.
 
-    By 2.5 to 6 tolerances, where two clusters that lie on each other still do so, and by 6 to 30. The mean over all
-    such displacements is the number of pairs at these distances times the ratio of the areas.
+    By 2.5 to 6 tolerances, where two clusters that lie on each other still do so, and by 6 to 30; and by 2.5 to 6 along
+    one direction, for lines of stars on each other. The mean over such displacements is the number of pairs at these
+    distances times the ratio of the areas.
     """
-    pairs = cKDTree(np.column_stack([xi, eta])).count_neighbors(tree, np.array(DISPLACEMENTS) * tolerance)
-    areas = np.diff(np.square(DISPLACEMENTS))
-    return float((np.diff(pairs) / areas).max()) / max(len(xi), 1)
+    near, middle, far = DISPLACEMENTS
+    sources = cKDTree(np.column_stack([xi, eta]))
+    pairs = sources.sparse_distance_matrix(tree, middle * tolerance, output_type="ndarray")
+    pairs = pairs[pairs["v"] >= near * tolerance]
+    within, beyond = sources.count_neighbors(tree, np.array([middle, far]) * tolerance)
+    rates = [len(pairs) / (middle**2 - near**2), float(beyond - within) / (far**2 - middle**2)]
+    step = tree.data[pairs["j"]] - sources.data[pairs["i"]]
+    in_sector = np.bincount(
+        (np.arctan2(step[:, 1], step[:, 0]) % np.pi / np.pi * SECTORS).astype(np.int64) % SECTORS, minlength=SECTORS
+    )
+    along = int((in_sector + np.roll(in_sector, 1)).max())  # two neighbours: a line may lie between them
+    usual = 2.0 * len(pairs) / SECTORS
+    if along >= LEAST_ALONG and along > usual + MANY_SIGMA * math.sqrt(usual):
+        rates.append(rates[0] * along / usual)
+    return max(rates) / max(len(xi), 1)

@@ -46,3 +46,16 @@ def test_a_wider_search_makes_the_same_match_less_certain() -> None:
     narrow = SearchSpace(5.0, 0.1, 0.0, 1, 390.0).log10_trials(0.5)
     wide = SearchSpace(600.0, 180.0, 0.05, 2, 390.0).log10_trials(0.5)
     assert wide > narrow + 6.0
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.1963, 1.0, 3.1])
+def test_a_trail_on_a_spike_is_no_match_at_any_angle(angle: float) -> None:
+    rng = np.random.default_rng(4)
+    direction = np.array([math.cos(angle), math.sin(angle)])
+    trail, spike = (rng.uniform(-350, 350, (n, 1)) * direction + rng.normal(0, 0.2, (n, 2)) for n in (250, 400))
+    tree, tolerance = cKDTree(spike), 0.7
+    distance, _ = tree.query(trail, distance_upper_bound=tolerance)
+    matched = int(np.isfinite(distance).sum())
+    assert matched > 50
+    space = SearchSpace(700.0, 3.0, 0.03, 1, 390.0)
+    assert log10_false_matches(*trail.T, tree, tolerance, matched, 400 / 241_000, 3, space) > -6.0
