@@ -70,6 +70,7 @@ def test_psfs_of_sparse_and_crowded_fields_have_the_true_width(star_field, pixel
             model = model * (model * truth).sum() / (model**2).sum()
             cores.append((model - truth) / truth.max())
     assert abs(np.median(widths)) < 0.01
+    assert np.abs(widths).max() < 0.0125
     assert np.abs(np.mean(cores, axis=0)).max() < 0.01
 
 
