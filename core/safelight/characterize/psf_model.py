@@ -17,7 +17,7 @@ from safelight.characterize.config import MeasurePsfConfig
 from safelight.characterize.moffat import Moffat, fit_moffat
 from safelight.characterize.neighbours import is_foreign
 from safelight.characterize.psf_photometry import PsfFluxes, psf_photometry
-from safelight.characterize.quantiles import order_statistic
+from safelight.characterize.psf_variation import CUTS, in_modes, without_intruders
 from safelight.characterize.rendering import N_TAPS, local_grid, psf_norms, render, shift_weights
 from safelight.compiled import compiled
 from safelight.exposure import Exposure, FloatImage, MaskImage, PsfModel
@@ -38,8 +38,6 @@ _MODEL_ERROR = 0.02
 _CORRECTION_SIGMA = 0.4
 #: Share of a frame that lies in footprints from which on stars are taken to have hidden neighbours.
 _CROWDED = 0.2
-#: Stars' deviations are cut this often, at this many robust sigma.
-_CUTS, _CUT_SIGMA = 2, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,74 +317,9 @@ def _smoothed(planes: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     return np.asarray(once + gaussian_filter(planes - once, (0.0, sigma, sigma), mode="constant"), dtype=np.float64)
 
 
-@compiled
-def _cut(
-    values: NDArray[np.float32],
-    predicted: NDArray[np.float32],
-    scale: NDArray[np.float32],
-    n_sigma: float,
-    result: NDArray[np.float32],
-) -> None:
-    """`values` (n_pixels, n_stars) with deviations over 1 / `scale` (n_stars,) cut at `n_sigma` of each pixel's own."""
-    n = scale.size
-    size = np.empty(n, np.float32)
-    for k in range(values.shape[0]):
-        for s in range(n):
-            size[s] = abs(values[k, s] - predicted[k, s]) * scale[s]
-        limit = np.float32(n_sigma * 1.4826 * order_statistic(size, n, n // 2))
-        for s in range(n):
-            most = limit / scale[s]
-            result[k, s] = predicted[k, s] + min(max(values[k, s] - predicted[k, s], -most), most)
-
-
-def _without_intruders(
-    design: NDArray[np.float64], weight: NDArray[np.float64], stamps: NDArray[np.float32], rounds: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weighted least squares of `stamps` (n_stars, grid, grid), each pixel's deviations cut at 2 robust sigma.
-
-    The light of stars too faint to be found, or too close, is always added and never subtracted: where stars crowd, a
-    plain mean would take it for the PSF's wing. With no `rounds` nothing is cut. Returns the solution
-    (n_terms, grid, grid) and the mean (grid, grid).
-    """
-    n, size, _ = stamps.shape
-    values = np.ascontiguousarray(stamps.reshape(n, -1).T)
-    weighted = design * weight[:, None]
-    projection = (np.linalg.pinv(weighted.T @ design, rcond=1e-10) @ weighted.T).T.astype(np.float32)
-    scale = np.sqrt(weight / weight.max()).astype(np.float32)
-    terms = design.T.astype(np.float32)
-    fitted = values
-    for _ in range(rounds):
-        predicted = np.asarray((fitted @ projection) @ terms, dtype=np.float32)
-        fitted = np.empty_like(values)
-        _cut(values, predicted, scale, _CUT_SIGMA, fitted)
-    solution = (fitted @ projection).T.astype(np.float64)
-    mean = fitted @ (weight / weight.sum()).astype(np.float32)
-    return solution.reshape(-1, size, size), mean.reshape(size, size).astype(np.float64)
-
-
 def _degree(most: int, n_stars: int, per_term: float) -> int:
     """The greatest degree of the variation for which there are `per_term` stars a coefficient."""
     return max(d for d in range(most + 1) if d == 0 or (d + 1) * (d + 2) / 2 * per_term <= n_stars)
-
-
-def _in_modes(
-    planes: NDArray[np.float64], mean: NDArray[np.float32], offsets: NDArray[np.float64], core: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """What of `planes` (n, grid, grid) is a change of the width and the ellipticity of the `mean` PSF in its `core`.
-
-    A few stars know these three well everywhere on the CCD, and each pixel by itself badly.
-    """
-    from scipy.ndimage import correlate1d
-
-    # Derivatives through nine points: differences of neighbours would blunt the core.
-    half = np.array([4 / 5, -1 / 5, 4 / 105, -1 / 280]) / (offsets[1] - offsets[0])
-    stencil = np.concatenate([-half[::-1], [0.0], half])
-    by_y, by_x = (correlate1d(mean.astype(np.float64), stencil, axis=axis, mode="constant") for axis in (0, 1))
-    x, y = offsets[None, :], offsets[:, None]
-    # The PSF itself is one of them: a star that is wider than the model is also given less flux by the fit.
-    modes = np.stack([mean, x * by_x + y * by_y, x * by_x - y * by_y, x * by_y + y * by_x])
-    share = np.linalg.lstsq(modes[:, core].T, planes[:, core].T, rcond=None)[0]
-    return np.asarray(np.tensordot(share.T, np.where(core, modes, 0.0), axes=1), dtype=np.float64)
 
 
 def _updated(
@@ -413,7 +346,7 @@ def _updated(
     noise = (stars.sky_variance + variance_slope * flux * core) / flux**2 + (0.004 * core) ** 2
     weight = (1.0 / noise)[use]
     size = stamps.shape[-1]
-    terms, mean = _without_intruders(design, weight, stamps[use], _CUTS if crowded else 0)
+    terms, mean = without_intruders(design, weight, stamps[use], CUTS if crowded else 0)
     offsets = (np.arange(size) - size // 2) / model.oversampling
     radius = np.hypot(offsets[None, :], offsets[:, None])
     # Outside the core the stars show only noise about their mean: variation there would be fitted to it.
@@ -421,7 +354,7 @@ def _updated(
     terms[:, outer] = 0.0
     terms[0][outer] = mean[outer]
     if count < _STARS_FOR_PIXELS:
-        terms[1:] = _in_modes(terms[1:], model.coefficients[0], offsets, ~outer)
+        terms[1:] = in_modes(terms[1:], model.coefficients[0], offsets, ~outer)
     coefficients = _carried_over(model, powers)
     coefficients += _smoothed(terms, _CORRECTION_SIGMA * fwhm / 2.3548 * model.oversampling)
     coefficients *= _disc(offsets)
