@@ -20,7 +20,7 @@ from safelight.errors import ProcessingError
 
 __all__ = ["refuse_if_ambiguous"]
 
-COUNTED = 2000  # brightest sources that are looked at: a second image may be fainter
+COUNTED = 6000  # brightest sources that are looked at: a second image may be fainter
 MATCHED = 300  # matched stars that are sought a second time
 NEAREST_PIXELS = 3.0  # a nearer second place is the scatter of the first
 FARTHEST_PIXELS = 200.0
