@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from tests.benchmarks import accuracy
 from tests.benchmarks.accuracy import __main__ as command
 from tests.benchmarks.accuracy import scamp, sextractor
+from tests.benchmarks.accuracy.sections import SECTIONS
 
 from safelight.calibrate.config import AstrometryConfig
 from safelight.calibrate.first_wcs import first_wcs
@@ -36,6 +40,14 @@ def test_what_cannot_be_measured_is_said_before_it_begins(
         command.main([argument.format(tmp=tmp_path) for argument in arguments])
     assert stopped.value.code == 2
     assert said.format(tmp=tmp_path) in capsys.readouterr().err
+
+
+def test_every_section_finds_what_it_imports() -> None:
+    """Sections are imported when they are measured, which may be hours after the command began."""
+    names = [module.name for module in pkgutil.walk_packages(accuracy.__path__, f"{accuracy.__name__}.")]
+    assert len(names) > len(SECTIONS)
+    for name in names:
+        importlib.import_module(name)
 
 
 @pytest.mark.parametrize("ccd", [49, 29, 103])

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.benchmarks.accuracy.campaign import width
 from tests.benchmarks.accuracy.psf import model_errors
-from tests.benchmarks.accuracy.pulls import match_stars, width
+from tests.benchmarks.accuracy.pulls import match_stars
 from tests.benchmarks.accuracy.rows import Row, spread
 from tests.benchmarks.accuracy.simulated import DATES, Ccd, Observatory, StarSky
 
