@@ -11,8 +11,8 @@ import pytest
 from safelight.calibrate import CalibrateConfig, run
 from safelight.calibrate.config import AstrometricLoaderConfig
 from safelight.calibrate.corrected_wcs import plane_of
+from safelight.calibrate.degree import within_the_catalog
 from safelight.calibrate.polynomial_fit import FitData, fit_polynomial
-from safelight.calibrate.wcs_fit import within_the_catalog
 from safelight.errors import ProcessingError
 from safelight.exposure import SkyWcs
 from safelight.exposure.wcs import TanSipWcs, angular_separation
