@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
@@ -53,10 +54,11 @@ def in_order(visits: Sequence[VisitSpec]) -> list[VisitSpec]:
     return [visit for block in blocks for visit in sorted(block, key=lambda visit: (visit.ccds, visit.filter))]
 
 
-def _open(spec: NightSpec) -> None:
-    """Begin a worker: the interruption of a campaign is its parent's matter."""
+def _open(spec: NightSpec, folder: str) -> None:
+    """Begin a worker: the interruption of a campaign, and what is left in `folder` then, are its parent's matter."""
     global _observatory
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tempfile.tempdir = folder
     limit_threads()
     _observatory = Observatory(spec)
 
@@ -75,12 +77,17 @@ def campaign(number: int, seed: int, processes: int) -> Iterator[CcdPulls | str]
     """The pulls of `number` CCDs, or why one has none, as they come."""
     spec = night(number, seed)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_open, initargs=(spec,))
-    try:
-        for future in as_completed([pool.submit(_one, visit) for visit in in_order(spec.visits)]):
-            yield future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # the program's end waits for the CCD in work
+    with tempfile.TemporaryDirectory(prefix="safelight-pulls-", ignore_cleanup_errors=True) as folder:
+        pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_open, initargs=(spec, folder))
+        try:
+            for future in as_completed([pool.submit(_one, visit) for visit in in_order(spec.visits)]):
+                yield future.result()
+        except BaseException:
+            for process in multiprocessing.active_children():  # nothing that they are at is kept
+                process.terminate()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def measure_pulls(number: int, seed: int, processes: int, log: Log) -> list[Row]:
@@ -96,7 +103,7 @@ def measure_pulls(number: int, seed: int, processes: int, log: Log) -> list[Row]
             (failed if isinstance(result, str) else measured).append(result)  # type: ignore[arg-type]
             log(f"pulls: {len(measured) + len(failed)} of {number} CCDs: {_said(result)}")
     except KeyboardInterrupt:
-        log(f"pulls: interrupted after {len(measured) + len(failed)} of {number} CCDs; the one in work is ended")
+        log(f"pulls: interrupted after {len(measured) + len(failed)} of {number} CCDs")
     finally:
         signal.signal(signal.SIGTERM, before)
     return rows_of(measured, failed, number)
