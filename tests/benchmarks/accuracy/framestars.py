@@ -31,6 +31,7 @@ def psf_field(frame: Frame) -> PsfField:
 def good_rows(src: Any) -> NDArray[np.int64]:
     """Rows of undamaged single sources with a PSF flux."""
     good = (np.asarray(src["deblend_nChild"]) == 0) & ~np.asarray(src["base_PsfFlux_flag"])
+    good &= ~np.asarray(src["base_SdssCentroid_flag"])
     good &= np.isfinite(src["base_SdssCentroid_x"]) & np.isfinite(src["base_SdssCentroid_y"])
     for name in ("saturated", "edge", "interpolated", "bad", "cr"):
         good &= ~np.asarray(src[f"base_PixelFlags_flag_{name}"])

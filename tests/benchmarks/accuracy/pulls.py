@@ -195,6 +195,7 @@ def match_stars(ccd: Ccd, src: Any) -> tuple[NDArray[np.int64], NDArray[np.int64
     from scipy.spatial import cKDTree
 
     good = (np.asarray(src["deblend_nChild"]) == 0) & ~np.asarray(src["base_PsfFlux_flag"])
+    good &= ~np.asarray(src["base_SdssCentroid_flag"])
     for name in ("saturated", "edge", "interpolated", "bad", "cr"):
         good &= ~np.asarray(src[f"base_PixelFlags_flag_{name}"])
     x, y = column(src, "base_SdssCentroid_x"), column(src, "base_SdssCentroid_y")
