@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_peers.py [REPOSITORY] [--repeat N]
 
-photutils is always compared; sep, astroscrappy and ccdproc where they are installed. What matters are the ratios,
-taken within each round; absolute times drift with the machine.
+photutils is compared where scikit-image is installed, with which it deblends; sep, astroscrappy and ccdproc where they
+are. What matters are the ratios, taken within each round; absolute times drift with the machine.
 """
 
 from __future__ import annotations
@@ -67,14 +67,16 @@ def comparisons(repository: Path, output: Path) -> list[Comparison]:
     exposure = remove_signature()
     image, variance = exposure.image.copy(), exposure.variance.copy()
     bad = exposure.masked("BAD", "SAT", "NO_DATA")
-    found = [
-        Comparison(
-            "ISR and characterisation",
-            characterise,
-            "photutils, detection to apertures",
-            lambda: photutils(image, bad, np.sqrt(np.maximum(variance, 1e-6))),
-        ),
-    ]
+    found = []
+    if importlib.util.find_spec("skimage"):
+        found.append(
+            Comparison(
+                "ISR and characterisation",
+                characterise,
+                "photutils, detection to apertures",
+                lambda: photutils(image, bad, np.sqrt(np.maximum(variance, 1e-6))),
+            )
+        )
     if importlib.util.find_spec("sep"):
         found.append(
             Comparison(
