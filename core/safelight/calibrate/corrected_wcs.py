@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from safelight.calibrate.plane import FloatArray, TangentPlane
 from safelight.exposure import SkyWcs
 
-__all__ = ["Alignment", "CorrectedWcs", "PlaneWcs", "PolynomialCorrection", "frame_corners", "plane_of"]
+__all__ = ["Alignment", "CorrectedWcs", "PolynomialCorrection", "frame_corners", "plane_of"]
 
 FARTHEST_RADII = 100.0  # beyond so many radii of the frame no polynomial is undone: its powers would overflow
 
@@ -90,26 +90,6 @@ class PolynomialCorrection:
         terms = np.stack([u**i * v**j for i, j in monomials(self.degree)])
         shift = np.tensordot(self.coefficients, terms, axes=1)
         return shift[0], shift[1]
-
-
-@dataclass(frozen=True, slots=True)
-class PlaneWcs:
-    """The simplest WCS: a linear map of pixels (from `x0`, `y0`) to a tangent plane."""
-
-    plane: TangentPlane
-    matrix: FloatArray  # arcsec/pixel
-    x0: float
-    y0: float
-
-    def pixel_to_sky(self, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """ICRS (ra, dec) in degrees of 0-based pixel positions."""
-        dx, dy = np.asarray(x, dtype=np.float64) - self.x0, np.asarray(y, dtype=np.float64) - self.y0
-        return self.plane.deproject(*Alignment(self.matrix).apply(dx, dy))
-
-    def sky_to_pixel(self, ra: ArrayLike, dec: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """0-based pixel positions of ICRS degrees."""
-        dx, dy = Alignment(self.matrix).undo(*self.plane.project(ra, dec))
-        return dx + self.x0, dy + self.y0
 
 
 @dataclass(frozen=True, slots=True)

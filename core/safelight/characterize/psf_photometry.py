@@ -13,7 +13,7 @@ from safelight.characterize.rendering import N_TAPS, local_grid, psf_norms, rend
 from safelight.compiled import compiled
 from safelight.exposure import FloatImage, MaskImage, PsfModel
 
-__all__ = ["PsfFluxes", "psf_photometry", "subtract_stars"]
+__all__ = ["PsfFluxes", "psf_photometry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,36 +140,6 @@ def _fit(
         add_own(image, sources, first[s], last[s], -1.0)
 
 
-@compiled
-def _subtract(
-    image: FloatImage,
-    xs: NDArray[np.float64],
-    ys: NDArray[np.float64],
-    u: NDArray[np.float64],
-    v: NDArray[np.float64],
-    flux: NDArray[np.float64],
-    coefficients: NDArray[np.float32],
-    degree: int,
-    norms: NDArray[np.float64],
-    oversampling: int,
-    half: int,
-) -> None:
-    """Take `flux` times the PSF off `image`."""
-    height, width = image.shape
-    size = coefficients.shape[1]
-    grid = np.zeros((size, size))
-    strip = np.zeros((2, size, size))
-    n = 2 * half + 1
-    profile = np.zeros((3, n, n))
-    for s in range(xs.size):
-        local_grid(coefficients, degree, u[s], v[s], norms, oversampling * (half + 1) + N_TAPS, grid)
-        column, row = int(np.floor(xs[s] + 0.5)), int(np.floor(ys[s] + 0.5))
-        render(grid, oversampling, xs[s] - column, ys[s] - row, half, strip, profile)
-        for j in range(max(0, half - row), min(n, height - row + half)):
-            for i in range(max(0, half - column), min(n, width - column + half)):
-                image[row + j - half, column + i - half] -= flux[s] * profile[0, j, i]
-
-
 def psf_photometry(
     image: FloatImage,
     mask: MaskImage,
@@ -230,16 +200,3 @@ def psf_photometry(
     return PsfFluxes(
         flux, flux_err, fit_x, fit_y, x_err, y_err, chi2, area, np.nan_to_num(n_pixels).astype(np.int64), failed
     )
-
-
-def subtract_stars(
-    image: FloatImage,
-    psf: PsfModel,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    flux: NDArray[np.float64],
-) -> None:
-    """Take stars of PSF `flux` at (x, y) off `image`, in place, out to the edge of the PSF image."""
-    u, v = scaled_position(psf, x, y)
-    half = psf.size // 2
-    _subtract(image, x, y, u, v, flux, psf.coefficients, psf.degree, psf_norms(psf), psf.oversampling, half)

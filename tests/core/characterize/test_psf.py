@@ -8,8 +8,9 @@ from scipy.ndimage import gaussian_filter
 
 from safelight.characterize.config import MeasurePsfConfig, StarSelectorConfig
 from safelight.characterize.moffat import Moffat, fit_moffat
+from safelight.characterize.point_sources import render_sources, take_off
 from safelight.characterize.psf_model import PsfStars, fit_psf
-from safelight.characterize.psf_photometry import psf_photometry, subtract_stars
+from safelight.characterize.psf_photometry import psf_photometry
 from safelight.characterize.psf_size import fwhm_at, kron_radius_at, psf_moments
 from safelight.characterize.psf_stars import find_star_cluster, isolated, reserved
 from safelight.characterize.rendering import N_TAPS, render, shift_weights
@@ -161,7 +162,8 @@ def test_subtracting_the_stars_leaves_noise(star_field):
     )  # fmt: skip
     pulls = image / np.sqrt(field.exposure.variance)
     before = np.std(pulls)
-    subtract_stars(image, psf.model, result.x, result.y, result.flux)
+    half, of_label = np.full(len(result.x), psf.model.size // 2), np.arange(-1, len(result.x))
+    take_off(image, render_sources(psf.model, result.x, result.y, result.flux, half, of_label))
     after = np.std(image / np.sqrt(field.exposure.variance))
     assert before > 5
     assert after < 1.1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -117,8 +115,3 @@ def _clipped(
 def centred(text: str, width: int, tone: str = "") -> PlotLine:
     """A line with text in its middle."""
     return [(fit(text[:width].center(width), width), tone)]
-
-
-def width_of_line(line: Sequence[tuple[str, str]]) -> int:
-    """Characters in a line: all are one cell wide."""
-    return sum(len(text) for text, _ in line)
